@@ -1,0 +1,99 @@
+"""The exported, language-neutral view of the specification: what ``spec.json`` holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from crossoptim.spec.ecosystems import all_ecosystems
+from crossoptim.spec.model import Binding, Ecosystem, Flag, Quirk, Real, Rule
+from crossoptim.spec.problems import all_problems
+from crossoptim.spec.rules import all_rules
+from crossoptim.spec.trace import Equation
+
+SCHEMA = "crossoptim/spec/1"
+
+
+def document(equations: Iterable[Equation]) -> dict[str, Any]:
+    """The specification as plain data, with the given equations as expression text."""
+    return {
+        "schema": SCHEMA,
+        "rules": {name: rule_document(rule) for name, rule in all_rules().items()},
+        "equations": {e.id: {**e.as_json(), "sha256": e.sha256} for e in sorted(equations, key=lambda e: e.id)},
+        "problems": {
+            problem.name: {
+                "title": problem.title,
+                "source": problem.source,
+                "params": [{"name": p.name, "shape": list(p.shape), "start": list(p.start)} for p in problem.params],
+                "minimum": None if problem.minimum is None else {key: list(value) for key, value in problem.minimum.items()},
+            }
+            for problem in all_problems().values()
+        },
+        "ecosystems": {name: ecosystem_document(ecosystem) for name, ecosystem in all_ecosystems().items()},
+    }
+
+
+def rule_document(rule: Rule) -> dict[str, Any]:
+    """One rule's metadata."""
+    return {
+        "title": rule.title,
+        "kind": rule.kind,
+        "sources": list(rule.sources),
+        "witness": rule.witness,
+        "hyper": [_hyper(option) for option in rule.hyper],
+        "state": [{"name": var.name, "init": var.init, "doc": var.doc} for var in rule.state],
+        "switches": [
+            {
+                "name": switch.name,
+                "default": switch.default,
+                "doc": switch.doc,
+                "values": {
+                    value: {"source": switch.sources.get(value, ""), "witness": switch.witness.get(value, "unverified")}
+                    for value in switch.values
+                },
+            }
+            for switch in rule.switches
+        ],
+        "constraints": [constraint.text for constraint in rule.constraints],
+        "presets": {
+            preset.name: {"title": preset.title, "switches": dict(preset.switches), "hyper": dict(preset.hyper), "sources": list(preset.sources)}
+            for preset in rule.presets
+        },
+    }
+
+
+def _hyper(option: Real | Flag) -> dict[str, Any]:
+    kind = {"type": "real", "interval": option.interval} if isinstance(option, Real) else {"type": "flag"}
+    return {"name": option.name, **kind, "default": option.default, "doc": option.doc}
+
+
+def ecosystem_document(ecosystem: Ecosystem) -> dict[str, Any]:
+    """One library: its classes, names, defaults and quirks."""
+    return {
+        "title": ecosystem.title,
+        "language": ecosystem.language,
+        "package": ecosystem.package,
+        "classes": {binding.name: binding_document(binding) for binding in ecosystem.bindings},
+        "quirks": {quirk.id: quirk_document(quirk) for quirk in ecosystem.quirks},
+    }
+
+
+def binding_document(binding: Binding) -> dict[str, Any]:
+    """One foreign class."""
+    data = {key: value for key, value in asdict(binding).items() if key != "name"}
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in data.items()}
+
+
+def quirk_document(quirk: Quirk) -> dict[str, Any]:
+    """One quirk, without the condition, which is code."""
+    return {
+        "title": quirk.title,
+        "kind": quirk.kind,
+        "classes": list(quirk.bindings),
+        "effects": [{"type": type(effect).__name__, **asdict(effect)} for effect in quirk.effects],
+        "upstream": quirk.upstream,
+        "versions": quirk.versions,
+        "issue": quirk.issue,
+        "advice": quirk.advice,
+    }

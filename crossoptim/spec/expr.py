@@ -1,0 +1,236 @@
+"""The expression graph: what a rule becomes when it runs on symbols, and the text that Python and R both parse.
+
+An :class:`Expr` is a node with identity, so that a value used twice is one node. The text form uses only ``+ - * / ** < > <= >=`` and
+calls, with no chained comparison, and means the same in Python and in R. :func:`parse` reads that text back.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from crossoptim.errors import CrossoptimError
+
+BINARY: dict[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "**": operator.pow,
+    "<": operator.lt,
+    ">": operator.gt,
+    "<=": operator.le,
+    ">=": operator.ge,
+}
+CALLS = ("sqrt", "maximum", "where", "sum", "sum_rows", "sum_columns", "matmul", "transpose", "exp", "log", "tanh")
+_PRECEDENCE = {"<": 1, ">": 1, "<=": 1, ">=": 1, "+": 2, "-": 2, "*": 3, "/": 3, "neg": 4, "**": 5}
+
+
+@dataclass(frozen=True, eq=False)
+class Expr:
+    """One operation of the graph.
+
+    ``op`` is ``"name"``, ``"number"``, ``"neg"``, a key of :data:`BINARY` or one of :data:`CALLS`. ``label`` is the name of a leaf, ``value``
+    a literal. ``truth`` lets a hyperparameter stand in an ``if`` while it is traced; ``on_truth`` is told that it did.
+    """
+
+    op: str
+    args: tuple[Expr, ...] = ()
+    label: str = ""
+    value: float = 0.0
+    truth: bool | None = None
+    on_truth: Callable[[str], None] | None = None
+
+    def __bool__(self) -> bool:
+        if self.truth is None:
+            raise CrossoptimError(f"trace: {text(self)!r} was used as a condition (expected a hyperparameter; use where())")
+        if self.on_truth:
+            self.on_truth(self.label)
+        return self.truth
+
+    def __add__(self, other: Operand) -> Expr:
+        return call("+", self, other)
+
+    def __radd__(self, other: Operand) -> Expr:
+        return call("+", other, self)
+
+    def __sub__(self, other: Operand) -> Expr:
+        return call("-", self, other)
+
+    def __rsub__(self, other: Operand) -> Expr:
+        return call("-", other, self)
+
+    def __mul__(self, other: Operand) -> Expr:
+        return call("*", self, other)
+
+    def __rmul__(self, other: Operand) -> Expr:
+        return call("*", other, self)
+
+    def __truediv__(self, other: Operand) -> Expr:
+        return call("/", self, other)
+
+    def __rtruediv__(self, other: Operand) -> Expr:
+        return call("/", other, self)
+
+    def __pow__(self, other: Operand) -> Expr:
+        return call("**", self, other)
+
+    def __neg__(self) -> Expr:
+        return call("neg", self)
+
+    def __lt__(self, other: Operand) -> Expr:
+        return call("<", self, other)
+
+    def __gt__(self, other: Operand) -> Expr:
+        return call(">", self, other)
+
+    def __le__(self, other: Operand) -> Expr:
+        return call("<=", self, other)
+
+    def __ge__(self, other: Operand) -> Expr:
+        return call(">=", self, other)
+
+    def __repr__(self) -> str:
+        return f"Expr({text(self)})"
+
+
+Operand = Expr | float | int
+
+
+def name(label: str) -> Expr:
+    """A leaf that stands for a tensor or a scalar."""
+    return Expr("name", label=label)
+
+
+def number(value: float) -> Expr:
+    """A literal."""
+    return Expr("number", value=float(value))
+
+
+def call(op: str, *args: Operand) -> Expr:
+    """Apply ``op`` to operands, turning Python numbers into literals."""
+    return Expr(op, tuple(a if isinstance(a, Expr) else number(a) for a in args))
+
+
+class Symbols:
+    """The namespace that rules, schedules and problems run on when they are traced."""
+
+    def __getattr__(self, op: str) -> Callable[..., Expr]:
+        if op not in CALLS:
+            raise AttributeError(f"the namespace has no {op!r} (it has {', '.join(CALLS)})")
+        return lambda *args: call(op, *args)
+
+
+def walk(*roots: Expr) -> Iterator[Expr]:
+    """Every node below ``roots``, operands before their users, each once."""
+    seen: set[int] = set()
+
+    def visit(node: Expr) -> Iterator[Expr]:
+        if id(node) in seen:
+            return
+        seen.add(id(node))
+        for arg in node.args:
+            yield from visit(arg)
+        yield node
+
+    for root in roots:
+        yield from visit(root)
+
+
+def names(*roots: Expr) -> list[str]:
+    """The labels of all leaves below ``roots``, in order of first use."""
+    return list(dict.fromkeys(n.label for n in walk(*roots) if n.op == "name"))
+
+
+def rebuild(root: Expr, replace: Callable[[Expr, tuple[Expr, ...]], Expr | None], memo: dict[int, Expr] | None = None) -> Expr:
+    """Copy the graph bottom-up; ``replace(node, new_args)`` returns a substitute or None to keep the node. Sharing is kept."""
+    memo = {} if memo is None else memo
+    for node in walk(root):
+        if id(node) not in memo:
+            args = tuple(memo[id(a)] for a in node.args)
+            new = replace(node, args)
+            if new is None:
+                new = node if all(a is b for a, b in zip(args, node.args, strict=True)) else Expr(node.op, args, node.label, node.value)
+            memo[id(node)] = new
+    return memo[id(root)]
+
+
+def evaluate(
+    root: Expr, env: Mapping[str, Any], xp: Any, memo: dict[int, Any] | None = None, literal: Callable[[float], Any] = lambda value: value
+) -> Any:
+    """Evaluate a graph on any number type: operators come from the values, functions from the namespace ``xp``."""
+    memo = {} if memo is None else memo
+    for node in walk(root):
+        if id(node) in memo:
+            continue
+        args = [memo[id(a)] for a in node.args]
+        if node.op == "name":
+            memo[id(node)] = env[node.label]
+        elif node.op == "number":
+            memo[id(node)] = literal(node.value)
+        elif node.op == "neg":
+            memo[id(node)] = -args[0]
+        elif node.op in BINARY:
+            memo[id(node)] = BINARY[node.op](*args)
+        else:
+            memo[id(node)] = getattr(xp, node.op)(*args)
+    return memo[id(root)]
+
+
+def text(root: Expr, named: Mapping[int, str] | None = None) -> str:
+    """Expression text that Python and R both parse. ``named`` maps ``id(node)`` to the variable that already holds it."""
+    named = named or {}
+
+    def render(node: Expr, parent: int) -> str:
+        if id(node) in named:
+            return named[id(node)]
+        if node.op == "name":
+            return node.label
+        if node.op == "number":
+            return literal_text(node.value)
+        if node.op in CALLS:
+            return f"{node.op}({', '.join(render(a, 0) for a in node.args)})"
+        level = _PRECEDENCE[node.op]
+        if node.op == "neg":
+            out = f"-{render(node.args[0], level)}"
+        else:
+            # left-associative operators keep the written order; the right operand binds tighter
+            left, right = (level + 1, level) if node.op == "**" else (level, level + 1)
+            out = f"{render(node.args[0], left)} {node.op} {render(node.args[1], right)}"
+        return f"({out})" if level < parent or (level == 1 and parent == 1) else out
+
+    return render(root, 0)
+
+
+def literal_text(value: float) -> str:
+    """A literal without trailing ``.0``, with the digits that read back exactly."""
+    return str(int(value)) if value == int(value) and abs(value) < 1e15 else f"{value:.17g}"
+
+
+def parse(source: str, leaf: Callable[[str], Expr] = name) -> Expr:
+    """Read expression text back into a graph; raises :class:`CrossoptimError` on anything outside the grammar."""
+    ops = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**", ast.Lt: "<", ast.Gt: ">", ast.LtE: "<=", ast.GtE: ">="}
+
+    def build(node: ast.expr) -> Expr:
+        match node:
+            case ast.Name(id=label):
+                return leaf(label)
+            case ast.Constant(value=value) if isinstance(value, int | float):
+                return number(value)
+            case ast.UnaryOp(op=ast.USub(), operand=inner):
+                return call("neg", build(inner))
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in ops:
+                return call(ops[type(op)], build(left), build(right))
+            case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in ops:
+                return call(ops[type(op)], build(left), build(right))
+            case ast.Call(func=ast.Name(id=function), args=args, keywords=[]) if function in CALLS:
+                return call(function, *(build(a) for a in args))
+        raise CrossoptimError(f"expression {source!r}: {ast.unparse(node)!r} is outside the grammar")
+
+    try:
+        return build(ast.parse(source, mode="eval").body)
+    except SyntaxError as error:
+        raise CrossoptimError(f"expression {source!r}: {error.msg}") from error

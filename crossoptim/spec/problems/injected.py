@@ -1,0 +1,75 @@
+"""Gradients from a table instead of an objective: each optimizer sees the same numbers, whatever the parameters do.
+
+The numbers are exact in float32, so that float32 and float64 runs see the same gradients. Signs change, repeat and cancel; magnitudes range
+over four decades; one tensor is 0-d.
+"""
+
+from __future__ import annotations
+
+from crossoptim.spec.model import Problem, ProblemParam
+
+_MODULUS, _MULTIPLIER = 8191, 884
+
+
+def _sequence(seed: int, count: int) -> tuple[float, ...]:
+    """Pseudo-random dyadic numbers in about ±8, by a small multiplicative congruential generator."""
+    out, state = [], seed % _MODULUS or 1
+    for _ in range(count):
+        state = state * _MULTIPLIER % _MODULUS
+        sign = 1 if state % 2 else -1
+        out.append(sign * (state % 512) / 2.0 ** (6 + state // 512 % 8))
+    return tuple(out)
+
+
+_PARAMS = (
+    ProblemParam("matrix", (2, 3), (1.0, -2.0, 0.5, 0.0, -0.25, 3.0)),
+    ProblemParam("vector", (2,), (0.75, -1.25)),
+    ProblemParam("scalar", (), (1.5,)),
+)
+
+
+def _count(shape: tuple[int, ...]) -> int:
+    total = 1
+    for size in shape:
+        total *= size
+    return total
+
+
+def _plain(step: int) -> dict[str, tuple[float, ...]]:
+    return {p.name: _sequence(1000 * i + 37 * step, _count(p.shape)) for i, p in enumerate(_PARAMS, 1)}
+
+
+injected = Problem(
+    name="injected",
+    title="gradients from a table, one tensor 0-d",
+    source="this project",
+    params=_PARAMS,
+    gradients=_plain,
+)
+
+
+def _scaled(name: str, title: str, factors: dict[int, float]) -> Problem:
+    """The plain table with some steps multiplied; a factor of 0, NaN or Inf replaces the gradient."""
+
+    def gradients(step: int) -> dict[str, tuple[float, ...]]:
+        factor = factors.get(step, 1.0)
+        replace = factor == 0 or factor != factor or abs(factor) == float("inf")
+        return {key: tuple(factor if replace else factor * g for g in values) for key, values in _plain(step).items()}
+
+    return Problem(name=name, title=title, source="this project", params=_PARAMS, gradients=gradients)
+
+
+zeros = _scaled("zeros", "gradients from a table, zero at steps 1-3 and 12-14", {s: 0.0 for s in (1, 2, 3, 12, 13, 14)})
+huge = _scaled("huge", "gradients from a table, times 2^60 at steps 4-6 and 20", {s: 2.0**60 for s in (4, 5, 6, 20)})
+tiny = _scaled("tiny", "gradients from a table, times 2^-60 throughout", {s: 2.0**-60 for s in range(1, 1000)})
+denormal = _scaled("denormal", "gradients from a table, times 2^-136 (denormal in float32) at steps 1-10", {s: 2.0**-136 for s in range(1, 11)})
+infinite = _scaled("infinite", "gradients from a table, +Inf at step 10 and -Inf at step 20", {10: float("inf"), 20: float("-inf")})
+not_a_number = _scaled("not_a_number", "gradients from a table, NaN at step 10", {10: float("nan")})
+
+empty = Problem(
+    name="empty",
+    title="gradients from a table, one tensor without elements",
+    source="this project",
+    params=(ProblemParam("vector", (2,), (0.75, -1.25)), ProblemParam("nothing", (0,), ())),
+    gradients=lambda step: {"vector": _sequence(37 * step, 2), "nothing": ()},
+)

@@ -1,0 +1,51 @@
+"""One file per optimizer. The list of optimizers is this folder: every module in it that holds a rule is found by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+from crossoptim.spec.model import Preset, Rule, Setting, lookup
+
+
+def rule(name: str, **metadata: Any) -> Callable[[type], Rule]:
+    """Turn a class with ``scalars`` and ``update`` into a :class:`Rule`."""
+    optional: dict[str, Any] = {"state": (), "switches": (), "constraints": (), "presets": ()}
+
+    def build(cls: type) -> Rule:
+        functions = {"scalars": cls.__dict__["scalars"], "update": cls.__dict__["update"]}
+        return Rule(name=name, **{k: tuple(v) if isinstance(v, list) else v for k, v in {**optional, **metadata}.items()}, **functions)
+
+    return build
+
+
+@cache
+def all_rules() -> dict[str, Rule]:
+    """Every rule by name."""
+    modules = (import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__))
+    rules = [value for module in modules for value in vars(module).values() if isinstance(value, Rule)]
+    return {r.name: r for r in sorted(rules, key=lambda r: r.name)}
+
+
+def get_rule(name: str) -> Rule:
+    """The rule of that name; raises :class:`~crossoptim.errors.UnknownNameError`."""
+    return lookup("optimizer", all_rules(), name)
+
+
+@cache
+def all_presets() -> dict[str, tuple[Rule, Preset]]:
+    """Every preset by name, with its rule."""
+    return {preset.name: (r, preset) for r in all_rules().values() for preset in r.presets}
+
+
+def resolve(name: str, values: dict[str, object] | None = None) -> Setting:
+    """A setting from the name of a rule or preset and some values."""
+    if name in all_presets():
+        r, preset = all_presets()[name]
+        return r.resolve({**preset.switches, **preset.hyper, **(values or {})})
+    if name not in all_rules():
+        lookup("optimizer", {**all_rules(), **all_presets()}, name)
+    return all_rules()[name].resolve(values or {})
