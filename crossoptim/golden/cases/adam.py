@@ -1,0 +1,89 @@
+"""Cases of Adam and, as the setting with decoupled weight decay, AdamW."""
+
+from crossoptim.golden.case import Event, Group
+from crossoptim.golden.cases import Cases
+from crossoptim.golden.cases.events import add_events, add_extremes
+
+adam = Cases("adam", lr=0.1)
+
+adam.topic("plain")
+adam.add("plain", "Adam in a ravine")
+adam.add("plain", "Adam on y = 4x^2", problem="parabola", dtypes="f64")
+adam.add("plain", "Adam in a curved valley with two 0-d parameters", problem="rosenbrock", dtypes="f32", lr=0.05)
+adam.add("plain", "least squares", problem="mtcars", dtypes="f64")
+adam.add("plain", "a network with tensors of several shapes", problem="iris", dtypes="f32")
+adam.add("plain", "gradients from a table", problem="injected", dtypes="f64")
+adam.add("plain", "the same step in every direction", problem="isotropic", dtypes="f32")
+adam.add("plain", "a steep and a flat direction", problem="anisotropic", dtypes="f64")
+
+adam.topic("betas and eps")
+adam.add("beta1_zero", "no first moment: RMSprop with bias correction", dtypes="f64", beta1=0.0)
+adam.add("beta2_zero", "no second moment: the sign of the gradient, almost", dtypes="f64", beta2=0.0)
+adam.add("betas", "short memories", beta1=0.5, beta2=0.9)
+adam.add("betas_equal", "both memories equal", dtypes="f64", beta1=0.95, beta2=0.95)
+adam.add("betas_long", "a long first and a very long second memory", dtypes="f32", beta1=0.99, beta2=0.9999)
+adam.add("eps_large", "an eps that matters", eps=0.5)
+adam.add("eps_zero", "no eps", dtypes="f64", eps=0.0)
+
+adam.topic("weight decay")
+shared = ("GradientAccumulation",)
+adam.add("decay", "weight decay enters the gradient", weight_decay=0.1)
+adam.add("decay", "weight decay on three tensors", problem="injected", weight_decay=0.1, dtypes="f64")
+adam.add("decay_large", "weight decay that outweighs the gradient", dtypes="f32", weight_decay=10.0)
+adam.add("decay_accumulate", "weight decay must not stay in the gradient that is accumulated", weight_decay=0.5, flags=shared,
+         events=tuple(Event("accumulate", s) for s in range(5, 9)))  # fmt: skip
+adam.add("decay_switched_on", "weight decay set in mid-run", dtypes="f64", events=(Event("set", 11, hyper={"weight_decay": 0.5}),))
+
+adam.topic("amsgrad")
+adam.add("amsgrad", "the largest second moment is kept", amsgrad=True, beta2=0.9)
+adam.add("amsgrad", "the largest second moment is kept, gradients from a table", problem="injected", dtypes="f64", amsgrad=True, beta2=0.5)
+adam.add("amsgrad_decay", "amsgrad with weight decay", dtypes="f64", amsgrad=True, weight_decay=0.1, beta2=0.9)
+
+adam.topic("maximize")
+adam.add("maximize", "ascent", maximize=True, lr=0.01)
+adam.add("maximize_decay", "weight decay still shrinks while ascending", dtypes="f64", maximize=True, weight_decay=0.5)
+adam.add("maximize_amsgrad", "ascent with amsgrad", dtypes="f32", maximize=True, amsgrad=True, beta2=0.9)
+
+adam.topic("published variants")
+adam.add("eps_inside", "eps under the root", eps_placement="inside", eps=0.01)
+adam.add("eps_inside_before", "eps under the root, before bias correction", dtypes="f64", eps_placement="inside", eps_order="before", eps=0.01)
+adam.add("eps_before", "epsilon hat: eps before bias correction", eps_order="before", eps=0.01)
+adam.add("uncorrected", "no bias correction", bias_correction="off")
+adam.add("uncorrected_eps_inside", "no bias correction, eps under the root", dtypes="f64", bias_correction="off", eps_placement="inside", eps=0.01)
+adam.add("uncorrected_amsgrad", "amsgrad as the paper has it, without bias correction", dtypes="f64",
+         bias_correction="off", amsgrad=True, beta2=0.9)  # fmt: skip
+adam.add("uncorrected_decay", "no bias correction, with weight decay", dtypes="f32", bias_correction="off", weight_decay=0.1)
+adam.add("eps_inside_amsgrad", "eps under the root, with amsgrad", dtypes="f64", eps_placement="inside", amsgrad=True, eps=0.01, beta2=0.9)
+adam.add("eps_before_amsgrad", "epsilon hat with amsgrad", dtypes="f32", eps_order="before", amsgrad=True, eps=0.01, beta2=0.9)
+
+add_events(adam, weight_decay=0.1)
+adam.topic("resume")
+adam.add("resume_amsgrad", "all three state tensors are saved", problem="injected", dtypes="f64", amsgrad=True, beta2=0.5, events=(Event("resume", 16),))
+adam.topic("betas changed")
+adam.add("beta1_drops", "beta1 changed in mid-run, as one-cycle schedules do", dtypes="f64", events=(Event("set", 11, hyper={"beta1": 0.5}),))
+add_extremes(adam, amsgrad=True, weight_decay=0.1)
+
+adamw = Cases("adamw", lr=0.1)
+
+adamw.topic("plain")
+adamw.add("plain", "the default decay of 0.01")
+adamw.add("plain", "a network with tensors of several shapes", problem="iris", dtypes="f64")
+adamw.add("plain", "Adam when there is no decay", problem="mtcars", dtypes="f32", weight_decay=0.0)
+
+adamw.topic("weight decay")
+adamw.add("decay_large", "decay that is felt", weight_decay=0.5)
+adamw.add("decay_flip", "lr times decay above one flips the sign", dtypes="f64", lr=0.5, weight_decay=3.0)
+adamw.add("decay_maximize", "decoupled decay while ascending", dtypes="f64", maximize=True, weight_decay=0.5)
+adamw.add("decay_groups", "decay in one group only, as is usual for biases", problem="injected",
+          groups=(Group(("matrix",), {"weight_decay": 0.5}), Group(("vector", "scalar"), {"weight_decay": 0.0})))  # fmt: skip
+
+adamw.topic("amsgrad")
+adamw.add("amsgrad", "amsgrad with decoupled decay", amsgrad=True, weight_decay=0.1, beta2=0.9)
+
+adamw.topic("published variants")
+adamw.add("eps_inside", "eps under the root", dtypes="f64", eps_placement="inside", eps=0.01)
+adamw.add("uncorrected", "no bias correction", dtypes="f64", bias_correction="off", weight_decay=0.1)
+adamw.add("eps_before", "epsilon hat", dtypes="f64", eps_order="before", eps=0.01, weight_decay=0.1)
+
+add_events(adamw, weight_decay=0.1)
+add_extremes(adamw, weight_decay=0.1)

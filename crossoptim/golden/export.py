@@ -1,0 +1,89 @@
+"""Writes the fixtures: spec.json, one golden file a case, the manifest. The same bytes on every machine, every time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from crossoptim.errors import FixtureError
+from crossoptim.golden.case import Case
+from crossoptim.golden.cases import all_cases
+from crossoptim.golden.fixture import as_json, file_sha256, golden_path, validate
+from crossoptim.golden.json_text import compact, pretty, read, write_whole
+from crossoptim.golden.trajectory import equations, golden
+from crossoptim.spec.emit.document import document
+from crossoptim.spec.trace import Equation
+
+MANIFEST = "MANIFEST.json"
+MANIFEST_SCHEMA = "crossoptim/manifest/1"
+VERSION = "v1"
+
+
+def export(target: Path, cases: Iterable[Case] | None = None, progress: Callable[[str], None] = lambda _: None) -> list[Path]:
+    """Write spec.json, the golden files and the manifest below ``target`` (a ``fixtures`` folder); stale golden files go.
+
+    Everything is evaluated and validated before the first byte is written.
+
+    Returns:
+        The files whose content changed.
+    """
+    every = cases is None
+    chosen = list(all_cases().values()) if cases is None else list(cases)
+    texts: dict[str, str] = {}
+    for case in chosen:
+        progress(case.id)
+        data = as_json(case, golden(case))
+        validate(_read_back(data), "golden", case.id)
+        texts[f"{VERSION}/{golden_path(case.id)}"] = pretty(data) + "\n"
+    texts[f"{VERSION}/spec.json"] = pretty(specification(all_cases().values())) + "\n"
+    if every:
+        stale = {p for p in (target / VERSION / "golden").rglob("*.json") if str(p.relative_to(target)) not in texts}
+        for path in stale:
+            path.unlink()
+    changed = []
+    for name, text in texts.items():
+        path = target / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            write_whole(path, text)
+            changed.append(path)
+    write_whole(target / MANIFEST, pretty(manifest(target)) + "\n")
+    return changed
+
+
+def specification(cases: Iterable[Case]) -> dict[str, Any]:
+    """What spec.json holds: each equation that a case, or a quirk on a case, uses."""
+    found: dict[str, Equation] = {}
+    for case in cases:
+        found.update(equations(case))
+    return document(found.values())
+
+
+def manifest(target: Path) -> dict[str, Any]:
+    """Every fixture file with its hash and, for golden files, what a reader chooses by."""
+    files = sorted(p for p in (target / VERSION).rglob("*.json"))
+    return {
+        "schema": MANIFEST_SCHEMA,
+        "version": VERSION,
+        "cases": len([p for p in files if p.is_relative_to(target / VERSION / "golden")]),
+        "files": {p.relative_to(target / VERSION).as_posix(): file_sha256(p) for p in files},
+    }
+
+
+def read_manifest(target: Path) -> dict[str, str]:
+    """File name below ``v1`` → sha256.
+
+    Raises:
+        FixtureError: when the manifest is missing or of another version.
+    """
+    data = read(target / MANIFEST)
+    if not isinstance(data, dict) or data.get("schema") != MANIFEST_SCHEMA:
+        raise FixtureError(f"{target / MANIFEST}: schema {data.get('schema') if isinstance(data, dict) else data!r} (expected {MANIFEST_SCHEMA!r})")
+    files: dict[str, str] = data["files"]
+    return files
+
+
+def _read_back(data: Any) -> Any:
+    """As a reader of the file sees it: non-finite numbers as strings."""
+    return json.loads(compact(data))

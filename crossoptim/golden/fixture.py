@@ -1,0 +1,225 @@
+"""Fixture files: a case and its golden trajectory as JSON, written whole and checked on the way in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+
+from crossoptim.errors import CrossoptimError, FixtureError
+from crossoptim.golden.case import Case, Event, Group
+from crossoptim.golden.json_text import pretty, read, read_number
+from crossoptim.golden.reference import DTYPES
+from crossoptim.golden.trajectory import Rows, Trajectory, equations, initial_params
+from crossoptim.spec.trace import trace
+
+SCHEMA = "crossoptim/golden/1"
+
+
+def root() -> Path:
+    """The fixtures that came with the package: ``crossoptim/fixtures`` in a wheel, ``fixtures`` beside the package in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    inside = package / "fixtures"
+    return inside if inside.is_dir() else package.parent / "fixtures"
+
+
+def golden_path(case_id: str) -> str:
+    """Where a case's fixture lies below the fixtures' version folder."""
+    return f"golden/{case_id}.json"
+
+
+def to_text(case: Case, trajectory: Trajectory) -> str:
+    """The fixture file of a case."""
+    return pretty(as_json(case, trajectory)) + "\n"
+
+
+def as_json(case: Case, trajectory: Trajectory) -> dict[str, Any]:
+    """The fixture of a case as plain data."""
+    return {
+        "schema": SCHEMA,
+        "id": case.id,
+        "comment": case.comment,
+        "topic": case.topic,
+        "flags": list(case.flags),
+        "optimizer": case.optimizer,
+        "rule": case.rule,
+        "hyper": dict(case.hyper),
+        "problem": case.problem_name,
+        "dtype": case.dtype,
+        "steps": case.steps,
+        "groups": [{"params": list(g.params), "hyper": dict(g.hyper)} for g in case.groups],
+        "events": [_compact_event(event) for event in case.events],
+        "equations": {key: equation.sha256 for key, equation in equations(case).items()},
+        "settings": _settings(case),
+        "initial": {key: _tensor([value], case.dtype, value.shape) for key, value in initial_params(case).items()},
+        "trajectory": {
+            "loss": None if all(v is None for v in trajectory.loss) else list(trajectory.loss),
+            "scalars": _scalars(trajectory),
+            **{part: _table(getattr(trajectory, part), case) for part in ("fresh", "grads", "params") if getattr(trajectory, part)},
+            "state": {key: _table(columns, case, key) for key, columns in trajectory.state.items() if columns},
+        },
+    }  # fmt: skip
+
+
+def _compact_event(event: Event) -> dict[str, Any]:
+    out = {key: value for key, value in asdict(event).items() if value not in (0, (), {}) or (key == "group" and event.kind == "set")}
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in out.items()}
+
+
+def _settings(case: Case) -> list[dict[str, Any]]:
+    """Every value that every group has, with the step from which it holds: all that a port needs to set up its optimizer."""
+    out: list[dict[str, Any]] = []
+    last: dict[int, dict[str, Any]] = {}
+    for step, members in enumerate(case.timeline, 1):
+        for number in dict.fromkeys(m.group for m in members.values()):
+            params = [key for key, m in members.items() if m.group == number]
+            setting = members[params[0]].setting
+            if last.get(number) != setting.values:
+                last[number] = dict(setting.values)
+                out.append({"from_step": step, "group": number, "params": params, "equation": trace(setting).id, "values": last[number]})
+    return out
+
+
+def _scalars(trajectory: Trajectory) -> list[dict[str, Any]]:
+    """Scalars of each parameter, parameters with equal series together; one entry a step, null where the parameter does not step."""
+    series: dict[str, dict[str, Any]] = {}
+    for key, rows in trajectory.scalars.items():
+        names = list(dict.fromkeys(name for row in rows if row for name in row))
+        columns = {name: [None if row is None else row.get(name) for row in rows] for name in names}
+        if columns:
+            series.setdefault(repr(columns), {"params": [], **columns})["params"].append(key)
+    return list(series.values())
+
+
+def _tensor(rows: Rows, dtype: str, shape: tuple[int, ...]) -> dict[str, Any]:
+    data = [None if row is None else [float(v) for v in np.ravel(row)] for row in rows]
+    return {"shape": list(shape), "dtype": dtype, "data": data}
+
+
+def _table(columns: Mapping[str, Rows], case: Case, param: str | None = None) -> dict[str, Any]:
+    shapes = {p.name: p.shape for p in case.problem.params}
+    return {key: _tensor(rows, case.dtype, shapes[param or key]) for key, rows in columns.items()}
+
+
+@cache
+def schema(name: str, fixtures: Path | None = None) -> Any:
+    """A JSON Schema from ``fixtures/schema``."""
+    return read((fixtures or root()) / "schema" / f"{name}.json")
+
+
+def validate(data: Any, name: str, where: Path | str) -> None:
+    """Check data against a schema; raises :class:`FixtureError` that names the file and the place."""
+    validator = jsonschema.Draft202012Validator(schema(name))
+    error = jsonschema.exceptions.best_match(validator.iter_errors(data))
+    if error is not None:
+        place = "/".join(map(str, error.absolute_path)) or "top level"
+        raise FixtureError(f"{where}: {place}: {error.message[:200]}")
+
+
+def load(path: Path, expected_sha256: str | None = None) -> tuple[Case, Trajectory]:
+    """Read a golden fixture and check everything that it claims.
+
+    Raises:
+        FixtureError: truncated, another schema version, a hash that is not the manifest's, an equation that is not the specification's,
+            a wrong shape or dtype; the message names the file, the tensor, the step.
+    """
+    data = read(path)
+    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+        got = data.get("schema") if isinstance(data, dict) else type(data).__name__
+        raise FixtureError(f"{path}: schema {got!r} (expected {SCHEMA!r})")
+    if expected_sha256 is not None and file_sha256(path) != expected_sha256:
+        raise FixtureError(f"{path}: its sha256 is not the manifest's (changed by hand? regenerate with: crossoptim export)")
+    validate(data, "golden", path)
+    case = _case(data, path)
+    known = {key: equation.sha256 for key, equation in equations(case).items()}
+    if data["equations"] != known:
+        stale = next((key for key in data["equations"] if data["equations"][key] != known.get(key)), next(iter(known)))
+        raise FixtureError(f"{path}: equation {stale} has another hash than the specification's (regenerate with: crossoptim export)")
+    return case, _trajectory(data, case, path)
+
+
+def file_sha256(path: Path) -> str:
+    """Hash of a file's bytes."""
+    return sha256(path.read_bytes()).hexdigest()
+
+
+def _case(data: dict[str, Any], path: Path) -> Case:
+    try:
+        case = Case(
+            id=data["id"],
+            optimizer=data["optimizer"],
+            hyper=data["hyper"],
+            problem_name=data["problem"],
+            dtype=data["dtype"],
+            comment=data["comment"],
+            topic=data["topic"],
+            steps=data["steps"],
+            groups=tuple(Group(tuple(g["params"]), g["hyper"]) for g in data["groups"]),
+            events=tuple(Event(**{**e, "params": tuple(e.get("params", ()))}) for e in data["events"]),
+            flags=tuple(data["flags"]),
+        )
+        _ = case.timeline, case.problem
+    except (CrossoptimError, KeyError, IndexError, TypeError) as error:
+        raise FixtureError(f"{path}: {error}") from None
+    return case
+
+
+def _trajectory(data: dict[str, Any], case: Case, path: Path) -> Trajectory:
+    shapes = {p.name: p.shape for p in case.problem.params}
+    body = data["trajectory"]
+
+    def column(tensor: dict[str, Any], key: str, label: str, steps: int = case.steps) -> Rows:
+        shape = shapes.get(key)
+        if shape is None:
+            raise FixtureError(f"{path}: {label}: problem {case.problem_name} has no parameter {key!r}")
+        if tuple(tensor["shape"]) != shape:
+            raise FixtureError(f"{path}: {label}: shape {tensor['shape']} (expected {list(shape)})")
+        if tensor["dtype"] != case.dtype:
+            raise FixtureError(f"{path}: {label}: dtype {tensor['dtype']} (expected {case.dtype})")
+        if len(tensor["data"]) != steps:
+            raise FixtureError(f"{path}: {label}: {len(tensor['data'])} rows (expected {steps}, one a step)")
+        return [_row(row, shape, case.dtype, f"{path}: {label}, step {step}") for step, row in enumerate(tensor["data"], 1)]
+
+    for key, tensor in data["initial"].items():
+        column(tensor, key, f"initial/{key}", 1)
+    scalars: dict[str, list[dict[str, float] | None]] = {key: [None] * case.steps for key in shapes}
+    for block in body["scalars"]:
+        names = [name for name in block if name != "params"]
+        for step in range(case.steps):
+            row = {name: block[name][step] for name in names if block[name][step] is not None}
+            for key in block["params"]:
+                scalars[key][step] = row if any(block[name][step] is not None for name in names) else None
+    out = Trajectory(
+        params={key: column(t, key, f"params/{key}") for key, t in body["params"].items()},
+        state={key: {var: column(t, key, f"state/{key}/{var}") for var, t in table.items()} for key, table in body["state"].items()},
+        grads={key: column(t, key, f"grads/{key}") for key, t in body["grads"].items()},
+        fresh={key: column(t, key, f"fresh/{key}") for key, t in body.get("fresh", {}).items()},
+        loss=[None if v is None else read_number(v) for v in body["loss"] or [None] * case.steps],
+        scalars=scalars,
+    )
+    for key in shapes:
+        out.state.setdefault(key, {})
+        for step, row in enumerate(out.grads[key]):
+            if row is not None and out.scalars[key][step] is None:
+                out.scalars[key][step] = {}
+    return out
+
+
+def _row(row: Any, shape: tuple[int, ...], dtype: str, where: str) -> Any:
+    if row is None:
+        return None
+    size = int(np.prod(shape))
+    if len(row) != size:
+        raise FixtureError(f"{where}: {len(row)} numbers (expected {size}, shape {list(shape)})")
+    doubles = np.array([read_number(v) for v in row], dtype=np.float64)
+    with np.errstate(over="ignore"):
+        out = doubles.astype(DTYPES[dtype])
+    if dtype == "float32" and not np.array_equal(out.astype(np.float64), doubles, equal_nan=True):
+        raise FixtureError(f"{where}: holds numbers that are not float32")
+    return out.reshape(shape)

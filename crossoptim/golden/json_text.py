@@ -1,0 +1,90 @@
+"""JSON as the fixtures write it: 17 significant digits, ``-0.0`` with its point, non-finite numbers as strings, one row of numbers a line."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from crossoptim.errors import FixtureError
+
+_NON_FINITE = {"NaN": math.nan, "Inf": math.inf, "-Inf": -math.inf}
+
+
+def number_text(value: float) -> str:
+    """A float as JSON, so that every language reads the same bits."""
+    if math.isnan(value):
+        return '"NaN"'
+    if math.isinf(value):
+        return '"Inf"' if value > 0 else '"-Inf"'
+    out = f"{value:.17g}"
+    return out if any(c in out for c in ".e") else out + ".0"
+
+
+def read_number(value: object) -> float:
+    """A JSON number or one of the strings "NaN", "Inf", "-Inf"; raises ValueError otherwise."""
+    if isinstance(value, str) and value in _NON_FINITE:
+        return _NON_FINITE[value]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{value!r} is not a number")
+    return float(value)
+
+
+def compact(value: Any) -> str:
+    """On one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(str(k))}: {compact(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(compact, value)) + "]"
+    if isinstance(value, float):
+        return number_text(value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def pretty(value: Any, indent: int = 0) -> str:
+    """Indented; anything that fits 140 columns, and each row of a table, on one line."""
+    line = compact(value)
+    if len(line) + indent <= 140 or not isinstance(value, dict | list | tuple) or not value:
+        return line
+    pad, end = " " * (indent + 1), "\n" + " " * indent
+    if isinstance(value, dict):
+        body = (f"{pad}{json.dumps(str(k))}: {pretty(v, indent + 1)}" for k, v in value.items())
+        return "{\n" + ",\n".join(body) + end + "}"
+    if any(isinstance(v, dict) for v in value):
+        return "[\n" + ",\n".join(pad + pretty(v, indent + 1) for v in value) + end + "]"
+    if any(isinstance(v, list | tuple) for v in value):
+        return "[\n" + ",\n".join(pad + compact(v) for v in value) + end + "]"
+    return line
+
+
+def write_whole(path: Path, content: str) -> None:
+    """Write a file whole or not at all: into a temporary neighbour, then renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(content)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def read(path: Path) -> Any:
+    """Parse a JSON file.
+
+    Raises:
+        FixtureError: when the file is missing or is not JSON (a truncated file says at which line).
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise FixtureError(f"{path}: no such file") from None
+    except json.JSONDecodeError as error:
+        raise FixtureError(f"{path}: not JSON at line {error.lineno} ({error.msg}; is it truncated?)") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise FixtureError(f"{path}: unreadable ({error})") from None

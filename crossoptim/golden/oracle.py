@@ -1,0 +1,135 @@
+"""The oracle in high precision (mpmath, 60 digits): scalars, losses and gradients, rounded once.
+
+What IEEE 754 does not fix (powers, exponentials, sums, matrix products) is evaluated here, so that it is the same on every machine.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from types import SimpleNamespace
+from typing import Any
+
+import mpmath
+import numpy as np
+from numpy.typing import NDArray
+
+from crossoptim.golden.reference import DTYPES
+from crossoptim.spec.expr import evaluate
+from crossoptim.spec.model import Problem, Setting
+from crossoptim.spec.trace import Equation, trace
+
+Array = NDArray[Any]
+MP = mpmath.MPContext()
+MP.dps = 60
+
+
+def _each(function: Any) -> Any:
+    def apply(x: Any) -> Any:
+        return np.vectorize(function, otypes=[object])(x) if isinstance(x, np.ndarray) and x.size else x if isinstance(x, np.ndarray) else function(x)
+
+    return apply
+
+
+class Oracle:
+    """The namespace on numbers of 60 digits: scalars, or NumPy arrays of objects."""
+
+    sqrt = staticmethod(_each(MP.sqrt))
+    exp = staticmethod(_each(MP.exp))
+    log = staticmethod(_each(MP.log))
+    tanh = staticmethod(_each(MP.tanh))
+
+    @staticmethod
+    def where(condition: bool, a: Any, b: Any) -> Any:
+        """Select on a scalar condition."""
+        return a if condition else b
+
+    @staticmethod
+    def sum(x: Any) -> Any:
+        """The sum of all elements."""
+        return np.sum(x)
+
+    @staticmethod
+    def sum_rows(x: Array) -> Array:
+        """The sum of each row, as a column."""
+        return np.asarray(np.sum(x, axis=1, keepdims=True))
+
+    @staticmethod
+    def sum_columns(x: Array) -> Array:
+        """The sum of each column, as a vector."""
+        return np.asarray(np.sum(x, axis=0))
+
+    @staticmethod
+    def matmul(a: Array, b: Array) -> Array:
+        """Matrix product."""
+        return np.asarray(a @ b)
+
+    @staticmethod
+    def transpose(x: Array) -> Array:
+        """Transpose of a matrix."""
+        return x.T
+
+
+def lift(values: Any) -> Array:
+    """Exact numbers as an array of high-precision ones."""
+    array = np.asarray(values)
+    out = np.empty(array.shape, dtype=object)
+    out[...] = _each(lambda v: MP.mpf(float(v)))(array) if array.size else array
+    return out
+
+
+def round_to(values: Any, dtype: str) -> Array:
+    """Round once to ``dtype``: correctly, ties to even, through no intermediate precision."""
+    array = np.asarray(values, dtype=object)
+    if dtype == "float64":
+        flat = [float(v) for v in array.ravel()]
+    else:
+        flat = [_round_float32(v) for v in array.ravel()]
+    return np.asarray(flat, dtype=DTYPES[dtype]).reshape(array.shape)
+
+
+def _round_float32(value: Any) -> float:
+    """Round to odd in double first, so that the second rounding to float32 is the only one that counts."""
+    near = float(value)
+    exact = MP.mpf(near)
+    if exact == value or not np.isfinite(near):
+        return near
+    low = near if exact < value else float(np.nextafter(near, -np.inf))
+    high = float(np.nextafter(low, np.inf))
+    return low if int(np.float64(low).view(np.int64)) & 1 else high
+
+
+def step_scalars(equation: Equation, reals: dict[str, float], t: int) -> dict[str, Any]:
+    """The scalars of step ``t`` in high precision."""
+    env = {**{k: MP.mpf(v) for k, v in reals.items()}, "t": MP.mpf(t)}
+    memo: dict[int, Any] = {}
+    return {key: evaluate(root, env, Oracle, memo, literal=MP.mpf) for key, root in equation.scalars.items()}
+
+
+def rounded_scalars(setting: Setting, t: int) -> dict[str, float]:
+    """The scalars of step ``t``, rounded once to double: what a fixture stores."""
+    return {key: float(value) for key, value in step_scalars(trace(setting), setting.reals, t).items()}
+
+
+@lru_cache(maxsize=64)
+def _data(problem: Problem, dtype: str) -> SimpleNamespace:
+    return SimpleNamespace(**{key: lift(np.asarray(value, dtype=DTYPES[dtype])) for key, value in problem.data.items()})
+
+
+def loss(problem: Problem, params: dict[str, Array], dtype: str) -> float:
+    """The objective at ``params`` (exact), rounded once to ``dtype``."""
+    assert problem.value is not None
+    p = SimpleNamespace(**{key: _objects(value) for key, value in params.items()})
+    return float(round_to(problem.value(Oracle, p, _data(problem, dtype)), dtype))
+
+
+def gradient(problem: Problem, params: dict[str, Array], dtype: str) -> dict[str, Array]:
+    """The exact gradient at ``params``, rounded once to ``dtype``; data are rounded to ``dtype`` before use."""
+    assert problem.gradient is not None
+    shapes = {key: value.shape for key, value in params.items()}
+    p = SimpleNamespace(**{key: _objects(value) for key, value in params.items()})
+    exact = problem.gradient(Oracle, p, _data(problem, dtype))
+    return {key: round_to(exact[key], dtype).reshape(shape) for key, shape in shapes.items()}
+
+
+def _objects(value: Array) -> Any:
+    return MP.mpf(float(value)) if value.ndim == 0 else lift(value)

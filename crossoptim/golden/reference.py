@@ -1,0 +1,76 @@
+"""The reference: a rule on NumPy arrays in the case's dtype, each operation rounded in the written order.
+
+Only ``+ - * /``, square root, comparison and selection, which IEEE 754 fixes to the last bit: the result is the same on every machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crossoptim.errors import CrossoptimError
+from crossoptim.spec.expr import BINARY, Expr, walk
+from crossoptim.spec.trace import Equation
+
+Array = NDArray[Any]
+DTYPES: dict[str, type[np.floating[Any]]] = {"float32": np.float32, "float64": np.float64}
+
+
+class Reference:
+    """The array namespace of the reference."""
+
+    @staticmethod
+    def sqrt(x: Array) -> Array:
+        """Square root, correctly rounded."""
+        return np.asarray(np.sqrt(x))
+
+    @staticmethod
+    def maximum(a: Array, b: Array) -> Array:
+        """The larger one; NaN if either is."""
+        return np.asarray(np.maximum(a, b))
+
+    @staticmethod
+    def where(condition: Array, a: Array, b: Array) -> Array:
+        """Select; a comparison with NaN is false."""
+        return np.asarray(np.where(condition, a, b))
+
+
+def step(equation: Equation, env: Mapping[str, Array | float], dtype: str) -> dict[str, Array]:
+    """One update.
+
+    Args:
+        equation: the graph.
+        env: ``p``, ``g``, state (arrays of ``dtype``), hyperparameters and scalars (floats, or arrays of ``dtype`` that broadcast).
+        dtype: ``"float32"`` or ``"float64"``; scalars are rounded to it once, before use.
+
+    Returns:
+        The outputs of the equation by name, each of the parameter's shape.
+    """
+    kind = DTYPES[dtype]
+    memo: dict[int, Any] = {}
+    with np.errstate(all="ignore"):
+        for node in walk(*equation.outputs.values()):
+            memo[id(node)] = _apply(node, memo, env, kind)
+    shape = np.broadcast_shapes(np.shape(env["p"]))
+    return {key: np.broadcast_to(memo[id(root)], shape).copy() for key, root in equation.outputs.items()}
+
+
+def _apply(node: Expr, memo: dict[int, Any], env: Mapping[str, Any], kind: type[np.floating[Any]]) -> Array:
+    args = [memo[id(a)] for a in node.args]
+    if node.op == "name":
+        return np.asarray(env[node.label], dtype=kind)
+    if node.op == "number":
+        return np.asarray(node.value, dtype=kind)
+    if node.op == "neg":
+        out = -args[0]
+    elif node.op in BINARY:
+        out = BINARY[node.op](*args)
+    else:
+        out = getattr(Reference, node.op)(*args)
+    out = np.asarray(out)
+    if out.dtype != kind and out.dtype != np.bool_:
+        raise CrossoptimError(f"reference: {node.op} gave {out.dtype} (expected {np.dtype(kind)})")
+    return out
