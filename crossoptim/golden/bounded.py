@@ -116,12 +116,14 @@ class Bounded:
     def __truediv__(self, other: Any) -> Bounded:
         b = self._lift(other)
         size = np.abs(_double(b.value))
-        # the divisor's own error may bring it closer to zero
-        nearest = np.maximum(size - b.bound, 0.0)
-        scale = np.where(np.isinf(size), 0.0, b.magnitude / size / np.where(nearest > 0, nearest, 0.0))
-        numerator = self.magnitude
-        extra = self.extra * scale + numerator * b.extra / size / np.where(nearest > 0, nearest, 0.0) + self.precision.smallest
-        return Bounded(self.value / b.value, numerator * scale, self.k + b.k + 2, extra, self.precision)
+        # the divisor's own error may bring it closer to zero; if it may reach zero, there is no bound
+        nearest = np.where(np.isinf(size), np.inf, np.maximum(size - b.bound, 0.0))
+        scale = np.where(np.isfinite(nearest) & (nearest > 0), b.magnitude / size / nearest, 0.0)
+        spread = np.where(scale > 0, self.magnitude * b.extra / size / nearest, 0.0)
+        # the reciprocal of a large divisor may underflow before it is multiplied
+        extra = self.extra * scale + spread + self.precision.smallest * (1.0 + self.magnitude)
+        extra = np.where(nearest > 0, extra, np.inf)
+        return Bounded(self.value / b.value, self.magnitude * scale, self.k + b.k + 2, extra, self.precision)
 
     def __rtruediv__(self, other: Any) -> Bounded:
         return self._lift(other) / self
@@ -129,22 +131,39 @@ class Bounded:
     def __pow__(self, other: Any) -> Bounded:
         power = _double(self._lift(other).value)
         size = np.abs(_double(self.value))
-        growth = np.where(power > 0, power * size ** (power - 1), 0.0)
+        growth = np.where(power != 0, np.abs(power) * size ** (power - 1), 0.0)
         value = _double(self.value) ** power
         magnitude = np.maximum(self.magnitude * growth, np.abs(value))
         return Bounded(value, magnitude, self.k + 2, self.extra * growth, self.precision)
 
-    def __lt__(self, other: Any) -> Any:
-        return self.value < self._lift(other).value
+    def _straddles(self, other: Bounded) -> NDArray[np.bool_]:
+        """Where the two intervals overlap, so that an honest implementation may decide either way."""
+        gap = np.abs(_double(self.value - other.value))
+        return np.asarray(gap <= self.bound + other.bound) & (self.bound + other.bound > 0)
 
-    def __gt__(self, other: Any) -> Any:
-        return self.value > self._lift(other).value
+    def __lt__(self, other: Any) -> Condition:
+        b = self._lift(other)
+        return Condition(self.value < b.value, self._straddles(b))
 
-    def __le__(self, other: Any) -> Any:
-        return self.value <= self._lift(other).value
+    def __gt__(self, other: Any) -> Condition:
+        b = self._lift(other)
+        return Condition(self.value > b.value, self._straddles(b))
 
-    def __ge__(self, other: Any) -> Any:
-        return self.value >= self._lift(other).value
+    def __le__(self, other: Any) -> Condition:
+        b = self._lift(other)
+        return Condition(self.value <= b.value, self._straddles(b))
+
+    def __ge__(self, other: Any) -> Condition:
+        b = self._lift(other)
+        return Condition(self.value >= b.value, self._straddles(b))
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A comparison: its truth at the exact values, and where rounding could decide it otherwise."""
+
+    truth: Any
+    straddles: Any
 
 
 class BoundedArrays:
@@ -152,11 +171,13 @@ class BoundedArrays:
 
     @staticmethod
     def sqrt(x: Bounded) -> Bounded:
-        """Square root; at zero, the error of the argument bounds the result's by its own root."""
+        """Square root. Its slope is taken where the argument's error may carry it; at zero, the error's own root is the bound."""
         value = x.value.sqrt() if isinstance(x.value, DoubleDouble) else np.sqrt(x.value)
-        root = _double(value)
-        magnitude = np.where(root > 0, np.maximum(x.magnitude / root, root), np.sqrt(x.magnitude))
-        extra = np.minimum(np.sqrt(x.extra), np.where(root > 0, x.extra / root, np.inf))
+        root, size, bound = _double(value), _double(x.value), x.bound
+        # |sqrt(x') - sqrt(x)| = |x' - x| / (sqrt(x') + sqrt(x)), and x' is no less than x - bound
+        steeper = 2.0 / (1.0 + np.sqrt(np.maximum(1.0 - bound / size, 0.0)))
+        magnitude = np.where(root > 0, np.maximum(x.magnitude * steeper / root, root), 0.0)
+        extra = np.where(root > 0, np.minimum(np.sqrt(x.extra), x.extra / root), np.sqrt(bound))
         return Bounded(value, magnitude, x.k / 2 + 2, extra, x.precision)
 
     @staticmethod
@@ -172,15 +193,17 @@ class BoundedArrays:
         )
 
     @staticmethod
-    def where(condition: Any, a: Any, b: Any) -> Bounded:
-        """Select. A condition on numbers that are exact in double (the step count) has no interval to straddle."""
+    def where(condition: Condition, a: Any, b: Any) -> Bounded:
+        """Select; where the condition's intervals straddle, both branches are admissible."""
         lift = (a if isinstance(a, Bounded) else b)._lift
         a, b = lift(a), lift(b)
+        choose = condition.truth
+        either = np.where(condition.straddles, np.abs(_double(a.value - b.value)), 0.0)
         return Bounded(
-            _select(condition, a.value, b.value),
-            np.where(condition, a.magnitude, b.magnitude),
+            _select(choose, a.value, b.value),
+            np.where(choose, a.magnitude, b.magnitude),
             max(a.k, b.k),
-            np.where(condition, a.extra, b.extra),
+            np.where(choose, a.extra, b.extra) + either,
             a.precision,
         )
 
@@ -202,9 +225,10 @@ class BoundedArrays:
     @staticmethod
     def matmul(a: Bounded, b: Bounded) -> Bounded:
         """Matrix product: a sum of as many products as the inner dimension."""
-        extra = a.extra @ b.magnitude + a.magnitude @ b.extra
+        extra = np.broadcast_to(a.extra, a.magnitude.shape) @ b.magnitude + a.magnitude @ np.broadcast_to(b.extra, b.magnitude.shape)
         k = a.k + b.k + a.magnitude.shape[-1]
-        return Bounded(a.value @ b.value, a.magnitude @ b.magnitude, k, extra + a.precision.smallest, a.precision)
+        underflow = a.magnitude.shape[-1] * a.precision.smallest
+        return Bounded(a.value @ b.value, a.magnitude @ b.magnitude, k, extra + underflow, a.precision)
 
     @staticmethod
     def transpose(x: Bounded) -> Bounded:
@@ -215,7 +239,7 @@ class BoundedArrays:
     def exp(x: Bounded) -> Bounded:
         """Exponential: an absolute error of the argument is a relative one of the result."""
         value = np.exp(x.value)
-        return Bounded(value, value * np.maximum(1.0, x.magnitude), x.k + 3, value * x.extra, x.precision)
+        return Bounded(value, value * np.maximum(1.0, x.magnitude), x.k + 3, value * x.extra + x.precision.smallest, x.precision)
 
     @staticmethod
     def log(x: Bounded) -> Bounded:

@@ -42,7 +42,7 @@ class DoubleDouble:
     """An unevaluated sum ``high + low`` of two float64 arrays; where ``high`` is not finite, ``low`` is zero."""
 
     __slots__ = ("high", "low")
-    __array_ufunc__ = None  # let our reflected operators win over NumPy's
+    __array_ufunc__ = None  # a NumPy array on the left is refused instead of becoming an array of objects
 
     def __init__(self, high: Any, low: Any = 0.0) -> None:
         self.high = np.asarray(high, dtype=np.float64)
@@ -112,5 +112,7 @@ class DoubleDouble:
 
 
 def _renormalise(a: Array, b: Array) -> tuple[Array, Array]:
+    # beside an infinity, and where a product's halves overflow, the error term is NaN and means nothing
+    b = np.where(np.isfinite(a) & np.isfinite(b), b, 0.0)
     s = a + b
     return s, np.where(np.isfinite(s), b - (s - a), 0.0)

@@ -10,7 +10,7 @@ from typing import Any
 from crossoptim.errors import FixtureError
 from crossoptim.golden.case import Case
 from crossoptim.golden.cases import all_cases
-from crossoptim.golden.fixture import as_json, file_sha256, golden_path, validate
+from crossoptim.golden.fixture import as_json, file_sha256, golden_path, to_text, validate
 from crossoptim.golden.json_text import compact, pretty, read, write_whole
 from crossoptim.golden.trajectory import equations, golden
 from crossoptim.spec.emit.document import document
@@ -48,8 +48,13 @@ def export(target: Path, cases: Iterable[Case] | None = None, progress: Callable
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             write_whole(path, text)
             changed.append(path)
-    write_whole(target / MANIFEST, pretty(manifest(target)) + "\n")
+    refresh_manifest(target)
     return changed
+
+
+def refresh_manifest(target: Path) -> None:
+    """Write the manifest of what lies in ``target`` now."""
+    write_whole(target / MANIFEST, pretty(manifest(target)) + "\n")
 
 
 def specification(cases: Iterable[Case]) -> dict[str, Any]:
@@ -87,3 +92,13 @@ def read_manifest(target: Path) -> dict[str, str]:
 def _read_back(data: Any) -> Any:
     """As a reader of the file sees it: non-finite numbers as strings."""
     return json.loads(compact(data))
+
+
+def outdated(target: Path, cases: Iterable[Case], progress: Callable[[str], None] = lambda _: None) -> list[Path]:
+    """The files that an export would change; nothing is written."""
+    texts = {f"{VERSION}/spec.json": pretty(specification(all_cases().values())) + "\n"}
+    for case in cases:
+        progress(case.id)
+        texts[f"{VERSION}/{golden_path(case.id)}"] = to_text(case, golden(case))
+    paths = {target / name: text for name, text in texts.items()}
+    return [path for path, text in paths.items() if not path.exists() or path.read_text(encoding="utf-8") != text]

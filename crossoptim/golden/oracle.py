@@ -5,6 +5,7 @@ What IEEE 754 does not fix (powers, exponentials, sums, matrix products) is eval
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossoptim.golden.reference import DTYPES
-from crossoptim.spec.expr import evaluate
+from crossoptim.spec.expr import Expr, evaluate, name, walk
 from crossoptim.spec.model import Problem, Setting
 from crossoptim.spec.trace import Equation, trace
 
@@ -84,7 +85,8 @@ def round_to(values: Any, dtype: str) -> Array:
         flat = [float(v) for v in array.ravel()]
     else:
         flat = [_round_float32(v) for v in array.ravel()]
-    return np.asarray(flat, dtype=DTYPES[dtype]).reshape(array.shape)
+    with np.errstate(over="ignore"):
+        return np.asarray(flat, dtype=DTYPES[dtype]).reshape(array.shape)
 
 
 def _round_float32(value: Any) -> float:
@@ -103,6 +105,35 @@ def step_scalars(equation: Equation, reals: dict[str, float], t: int) -> dict[st
     env = {**{k: MP.mpf(v) for k, v in reals.items()}, "t": MP.mpf(t)}
     memo: dict[int, Any] = {}
     return {key: evaluate(root, env, Oracle, memo, literal=MP.mpf) for key, root in equation.scalars.items()}
+
+
+FAITHFUL = ("**", "sqrt")
+"""What vectorised libraries round faithfully: to one of the two neighbours, not always to the nearer one."""
+
+
+def faithful_operations(root: Expr) -> int:
+    """How many operations of a graph are only faithful in float32."""
+    return sum(node.op in FAITHFUL for node in walk(root))
+
+
+def float32_scalar(root: Expr, reals: dict[str, float], t: int, ulps: Sequence[int]) -> float:
+    """A scalar as a program computes it that holds each operand and rounds each operation in float32.
+
+    ``ulps`` says for each faithful operation by how many ulps its result is off the correctly rounded one.
+    """
+    env = {key: MP.mpf(_round_float32(MP.mpf(value))) for key, value in {**reals, "t": float(t)}.items()}
+    off, memo = iter(ulps), dict[int, Any]()
+    for node in walk(root):
+        operands = {str(i): memo[id(arg)] for i, arg in enumerate(node.args)}
+        exact = evaluate(Expr(node.op, tuple(name(key) for key in operands), node.label, node.value), {**env, **operands}, Oracle, literal=MP.mpf)
+        if isinstance(exact, bool):
+            memo[id(node)] = exact
+            continue
+        rounded = np.float32(_round_float32(exact))
+        if node.op in FAITHFUL and (steps := next(off)):
+            rounded = np.nextafter(rounded, np.float32(np.inf * steps))
+        memo[id(node)] = MP.mpf(float(rounded))
+    return float(memo[id(root)])
 
 
 def rounded_scalars(setting: Setting, t: int) -> dict[str, float]:

@@ -6,17 +6,18 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from crossoptim.errors import CrossoptimError
-from crossoptim.spec.expr import Expr, parse, rebuild
+from crossoptim.spec.expr import Expr, name, parse, rebuild
 from crossoptim.spec.model import Edit, Effect, GradientAfter, Precision
 from crossoptim.spec.trace import GRAD, Equation
 
 
-def same(a: Expr, b: Expr) -> bool:
-    """Whether two graphs are the same expression."""
-    return (
-        (a.op, a.label, a.value, len(a.args)) == (b.op, b.label, b.value, len(b.args))
-        and all(same(x, y) for x, y in zip(a.args, b.args, strict=True))
-    )  # fmt: skip
+def match(node: Expr, pattern: Expr, bound: dict[str, Expr]) -> bool:
+    """Whether ``node`` is the expression ``pattern``; names in capitals match any operand, which ``bound`` then holds."""
+    if pattern.op == "name" and pattern.label.isupper():
+        return match(node, bound.setdefault(pattern.label, node), {})
+    return (node.op, node.label, node.value, len(node.args)) == (pattern.op, pattern.label, pattern.value, len(pattern.args)) and all(
+        match(a, b, bound) for a, b in zip(node.args, pattern.args, strict=True)
+    )
 
 
 def apply(equation: Equation, effects: Iterable[Effect]) -> Equation:
@@ -42,9 +43,10 @@ def _substitute(equation: Equation, edit: Edit) -> Equation:
     pattern, found = parse(edit.find), []
 
     def swap(node: Expr, args: tuple[Expr, ...]) -> Expr | None:
-        if same(Expr(node.op, args, node.label, node.value), pattern):
+        bound: dict[str, Expr] = {}
+        if match(Expr(node.op, args, node.label, node.value), pattern, bound):
             found.append(node)
-            return parse(edit.replace)
+            return parse(edit.replace, lambda label: bound.get(label, name(label)))
         return None
 
     memo: dict[int, Expr] = {}

@@ -255,7 +255,7 @@ class Binding:
 
 @dataclass(frozen=True)
 class Edit:
-    """Replace a part of the graph: ``find`` and ``replace`` are expression text in the rule's names."""
+    """Replace a part of the graph: ``find`` and ``replace`` are expression text in the rule's names; capital letters stand for any operand."""
 
     find: str
     replace: str
@@ -270,7 +270,7 @@ class GradientAfter:
 
 @dataclass(frozen=True)
 class Precision:
-    """These scalars, and every operation that makes them, are rounded to ``dtype``."""
+    """These scalars, and every operation that makes them, are rounded to ``dtype``; powers may miss by an ulp, as vectorised libm does."""
 
     scalars: tuple[str, ...]
     dtype: Literal["float32"] = "float32"
@@ -290,7 +290,8 @@ Effect = Edit | GradientAfter | Precision | Raises
 class Quirk:
     """One library's departure from the equation, with the prediction of what it computes instead.
 
-    ``when`` sees a :class:`QuirkSite` (case-level facts). ``versions`` is the range in which it was seen.
+    ``when`` sees a :class:`QuirkSite` (case-level facts). ``versions`` is the range in which it was seen. ``implementations`` restricts it to
+    some of a library's execution paths.
     """
 
     id: str
@@ -303,16 +304,21 @@ class Quirk:
     versions: str
     issue: str = ""
     advice: str = ""
+    implementations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class QuirkSite:
-    """What a quirk's condition may look at: the setting's values as ``h``, the dtype, and the kinds of events in the case."""
+    """What a quirk's condition may look at.
+
+    ``h``: the setting's values; ``shapes``: of all parameters that step; ``late_start``: whether some parameter of a group has its first
+    gradient after another one had.
+    """
 
     h: Any
     dtype: str
-    events: frozenset[str]
     shapes: tuple[tuple[int, ...], ...]
+    late_start: bool
 
 
 @dataclass(frozen=True)

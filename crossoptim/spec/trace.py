@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from hashlib import sha256
 from types import SimpleNamespace
 from typing import Any
 
-from crossoptim.spec.expr import Expr, Symbols, literal_text, name, text, walk
-from crossoptim.spec.model import Flag, Real, Setting
+from crossoptim.spec.expr import Expr, Symbols, literal_text, name, names, number, text, walk
+from crossoptim.spec.model import Flag, Real, Rule, Setting
 
 PARAM, GRAD, STEP = "p", "g", "t"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Equation:
     """One setting's equation as a graph.
 
@@ -59,50 +59,49 @@ class Equation:
 
 
 def trace(setting: Setting) -> Equation:
-    """Run the rule on symbols for one setting."""
-    consulted: dict[str, Any] = {}
-    symbols: dict[str, Any] = {}
-    for option in setting.rule.options():
-        value = setting.values[option.name]
-        if isinstance(option, Real):
-            symbols[option.name] = Expr("name", label=option.name, truth=bool(value), on_truth=lambda n: consulted.update({n: True}))
-        else:
-            symbols[option.name] = value
+    """Run the rule on symbols for one setting. Settings that take the same branches share one equation."""
+    branches = tuple((o.name, bool(v) if isinstance(o, Real) else v) for o in setting.rule.options() for v in [setting.values[o.name]])
+    return _trace(setting.rule, branches)
+
+
+@cache
+def _trace(rule: Rule, branches: tuple[tuple[str, Any], ...]) -> Equation:
+    taken = dict(branches)
+    h_taken = SimpleNamespace(**taken)
+    reals = [o.name for o in rule.hyper if isinstance(o, Real)]
+    consulted: set[str] = set()
+    symbols = {key: Expr("name", label=key, truth=taken[key], on_truth=consulted.add) if key in reals else taken[key] for key in taken}
     h = SimpleNamespace(**symbols)
     xp = Symbols()
-    scalars = setting.rule.scalars(xp, h, name(STEP))
-    scalars = {key: value if isinstance(value, Expr) else Expr("number", value=float(value)) for key, value in scalars.items()}
+    scalars = {key: value if isinstance(value, Expr) else number(value) for key, value in rule.scalars(xp, h, name(STEP)).items()}
     c = SimpleNamespace(**{key: name(key) for key in scalars})
-    s = SimpleNamespace(**{var.name: name(var.name) for var in setting.state})
-    p, state = setting.rule.update(xp, h, c, name(PARAM), name(GRAD), s)
-    outputs = {PARAM: p, **{var.name: state[var.name] for var in setting.state}}
-    used = {n.label for n in walk(*outputs.values()) if n.op == "name"}
+    state = [var for var in rule.state if var.when(h_taken)]
+    p, new = rule.update(xp, h, c, name(PARAM), name(GRAD), SimpleNamespace(**{var.name: name(var.name) for var in state}))
+    outputs = {PARAM: p, **{var.name: new[var.name] for var in state}}
+    used = set(names(*outputs.values()))
     scalars = {key: value for key, value in scalars.items() if key in used}
-    reals = {o.name for o in setting.rule.hyper if isinstance(o, Real)}
-    needed = {n.label for n in walk(*outputs.values(), *scalars.values()) if n.op == "name"}
+    needed = set(names(*outputs.values(), *scalars.values()))
     return Equation(
-        id=_identity(setting, consulted),
-        rule=setting.rule.name,
+        id=_identity(rule, taken, consulted),
+        rule=rule.name,
         scalars=scalars,
         outputs=outputs,
-        reals=tuple(o.name for o in setting.rule.hyper if o.name in reals & needed),
-        init={var.name: var.init for var in setting.state},
+        reals=tuple(key for key in reals if key in needed),
+        init={var.name: var.init for var in state},
     )
 
 
-def _identity(setting: Setting, consulted: dict[str, Any]) -> str:
+def _identity(rule: Rule, taken: dict[str, Any], consulted: set[str]) -> str:
+    """The rule's name with what makes this equation differ from the default one: terms that are on, flags, switches."""
     parts = []
-    for option in setting.rule.options():
-        value = setting.values[option.name]
-        if isinstance(option, Real):
-            if option.name in consulted and value:
-                parts.append(option.name)
-        elif isinstance(option, Flag):
-            if value:
+    for option in rule.options():
+        value = taken[option.name]
+        if isinstance(option, Real | Flag):
+            if value and (isinstance(option, Flag) or option.name in consulted):
                 parts.append(option.name)
         elif value != option.default:
             parts.append(f"{option.name}={value}")
-    return f"{setting.rule.name}[{','.join(parts)}]"
+    return f"{rule.name}[{','.join(parts)}]"
 
 
 def statements(outputs: dict[str, Expr], suffix: str) -> tuple[tuple[str, str], ...]:

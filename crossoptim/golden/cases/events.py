@@ -5,8 +5,6 @@ from __future__ import annotations
 from crossoptim.golden.case import Event, Group
 from crossoptim.golden.cases import Cases
 
-_R821 = "https://github.com/mlverse/torch/issues/821"
-
 
 def add_events(cases: Cases, **hyper: float | bool) -> None:
     """The events of the catalogue, under one setting whose state and options all matter."""
@@ -46,7 +44,7 @@ def add_extremes(cases: Cases, **hyper: float | bool) -> None:
     cases.topic("extreme gradients")
     for problem, comment in {
         "zeros": "zero gradients, from the first step and later",
-        "huge": "gradients times 2^60",
+        "huge": "gradients times 2^70: their squares overflow in float32",
         "tiny": "gradients times 2^-60: eps decides",
         "denormal": "denormal gradients (in float32)",
         "infinite": "infinite gradients: NaN must appear where IEEE 754 puts it, and nowhere else",

@@ -70,6 +70,9 @@ sgd.add("dampened_lr_inside", "dampened from the first step, learning rate insid
         momentum=0.9, dampening=0.5, first_step="dampened", momentum_form="lr_inside", events=halved)  # fmt: skip
 
 add_events(sgd, momentum=0.9, weight_decay=0.1)
+sgd.topic("accumulated gradients")
+sgd.add("accumulate_nesterov", "Nesterov's term must not stay in the gradient that is accumulated", flags=("GradientAccumulation",),
+        momentum=0.9, nesterov=True, events=tuple(Event("accumulate", s) for s in (8, 16, 17)))  # fmt: skip
 sgd.topic("resume")
 sgd.add("resume_stateless", "nothing but the parameters to save", dtypes="f64", events=(Event("resume", 16),))
 sgd.add("resume_dampening", "after resuming, the first gradient is not a first gradient", dtypes="f64",

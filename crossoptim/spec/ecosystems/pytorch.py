@@ -1,6 +1,6 @@
 """PyTorch's ``torch.optim`` (read and run: 2.13.0)."""
 
-from crossoptim.spec.model import Binding, Ecosystem
+from crossoptim.spec.model import Binding, Ecosystem, Edit, GradientAfter, Quirk, Raises
 
 _ADAM = {
     "lr": "lr",
@@ -36,6 +36,44 @@ pytorch = Ecosystem(
             state=_ADAM_STATE,
             switches={"decay": "decoupled"},
             source="torch/optim/adamw.py: AdamW",
+        ),
+    ),
+    quirks=(
+        Quirk(
+            id="pytorch/sgd/foreach-nesterov-in-gradient",
+            title="foreach adds Nesterov's momentum term to the gradient in place, and leaves it there",
+            bindings=("SGD",),
+            implementations=("torch-foreach",),
+            when=lambda site: site.h.nesterov and not site.h.weight_decay and not site.h.maximize,
+            effects=(GradientAfter("g + momentum * (momentum * velocity + g)"),),
+            upstream="torch 2.13.0: torch/optim/sgd.py:462",
+            kind="defect",
+            versions="2.13.0",
+            advice="zero the gradients before every backward(), or pass foreach=False",
+        ),
+        Quirk(
+            id="pytorch/adam/fused-amsgrad-drops-nan",
+            title="fused amsgrad keeps the old maximum where the second moment is NaN, in the elements after the last full SIMD vector",
+            bindings=("Adam", "AdamW"),
+            implementations=("torch-fused",),
+            when=lambda site: site.h.amsgrad,
+            effects=(Edit("maximum(v_max, A)", "where(v_max < A, A, v_max)"),),
+            upstream="torch 2.13.0: aten/src/ATen/native/cpu/FusedAdamKernel.cpp (std::max in the scalar tail)",
+            kind="defect",
+            versions="2.13.0",
+            advice="do not rely on NaN to show in max_exp_avg_sq; the parameter itself becomes NaN",
+        ),
+        Quirk(
+            id="pytorch/sgd/fused-late-momentum-raises",
+            title="fused SGD with momentum raises when a parameter's first gradient comes after another's of its group",
+            bindings=("SGD",),
+            implementations=("torch-fused",),
+            when=lambda site: bool(site.h.momentum) and site.late_start,
+            effects=(Raises("expected Tensor as element"),),
+            upstream="torch 2.13.0: torch/optim/sgd.py:506 (is_first_step asks for all buffers, not for each)",
+            kind="defect",
+            versions="2.13.0",
+            advice="pass fused=False where parameters may lack a gradient at first",
         ),
     ),
 )

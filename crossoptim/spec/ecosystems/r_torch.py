@@ -1,6 +1,6 @@
 """R torch's optimizers written in R: ``optim_*`` (read: 0.17.0.9000 at commit e4de110; run: 0.17)."""
 
-from crossoptim.spec.model import Binding, Ecosystem, Edit, GradientAfter, Precision, Quirk
+from crossoptim.spec.model import Binding, Ecosystem, Edit, GradientAfter, Precision, Quirk, Raises
 
 _SOURCE = "github.com/mlverse/torch@e4de110c1df9130acb9ec927cb220720d9957259"
 _ADAM = {"lr": "lr", "betas": ("beta1", "beta2"), "eps": "eps", "weight_decay": "weight_decay", "amsgrad": "amsgrad"}
@@ -74,6 +74,17 @@ r_torch = Ecosystem(
             kind="choice",
             versions="<=0.17",
             advice="use optim_ignite_adamw when float64 matters",
+        ),
+        Quirk(
+            id="r-torch/adamw/zero-dimensional-raises",
+            title="a parameter without dimensions raises: the bias corrections have shape [1], and a 0-d tensor cannot take the result in place",
+            bindings=("optim_adamw",),
+            when=lambda site: () in site.shapes,
+            effects=(Raises("output with shape [] doesn't match the broadcast shape [1]"),),
+            upstream=f"{_SOURCE}:R/optim-adamw.R:80",
+            kind="defect",
+            versions="<=0.17",
+            advice="give scalars the shape [1], or use optim_ignite_adamw",
         ),
     ),
 )

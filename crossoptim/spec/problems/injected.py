@@ -36,7 +36,7 @@ def _count(shape: tuple[int, ...]) -> int:
 
 
 def _plain(step: int) -> dict[str, tuple[float, ...]]:
-    return {p.name: _sequence(1000 * i + 37 * step, _count(p.shape)) for i, p in enumerate(_PARAMS, 1)}
+    return {p.name: _sequence(1000 * i + 211 * step, _count(p.shape)) for i, p in enumerate(_PARAMS, 1)}
 
 
 injected = Problem(
@@ -60,7 +60,7 @@ def _scaled(name: str, title: str, factors: dict[int, float]) -> Problem:
 
 
 zeros = _scaled("zeros", "gradients from a table, zero at steps 1-3 and 12-14", {s: 0.0 for s in (1, 2, 3, 12, 13, 14)})
-huge = _scaled("huge", "gradients from a table, times 2^60 at steps 4-6 and 20", {s: 2.0**60 for s in (4, 5, 6, 20)})
+huge = _scaled("huge", "gradients from a table, times 2^70 at steps 4-6 and 20: their squares overflow in float32", {s: 2.0**70 for s in (4, 5, 6, 20)})
 tiny = _scaled("tiny", "gradients from a table, times 2^-60 throughout", {s: 2.0**-60 for s in range(1, 1000)})
 denormal = _scaled("denormal", "gradients from a table, times 2^-136 (denormal in float32) at steps 1-10", {s: 2.0**-136 for s in range(1, 11)})
 infinite = _scaled("infinite", "gradients from a table, +Inf at step 10 and -Inf at step 20", {10: float("inf"), 20: float("-inf")})
@@ -71,5 +71,5 @@ empty = Problem(
     title="gradients from a table, one tensor without elements",
     source="this project",
     params=(ProblemParam("vector", (2,), (0.75, -1.25)), ProblemParam("nothing", (0,), ())),
-    gradients=lambda step: {"vector": _sequence(37 * step, 2), "nothing": ()},
+    gradients=lambda step: {"vector": _sequence(211 * step, 2), "nothing": ()},
 )

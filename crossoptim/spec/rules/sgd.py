@@ -71,9 +71,11 @@ class SGD:
         return {"kept": xp.where(t < 2, 1, 1 - h.dampening)}
 
     def update(xp, h, c, p, g, s):  # type: ignore[no-untyped-def]
+        lookahead = h.nesterov and h.nesterov_form == "lookahead"
         d = -g if h.maximize else g
         if h.weight_decay:
-            d = d + h.weight_decay * p
+            # the penalty is part of the objective: its gradient is taken where the objective's is
+            d = d + h.weight_decay * (s.lookahead if lookahead else p)
         if not h.momentum:
             return p - h.lr * d, {}
 
@@ -83,7 +85,6 @@ class SGD:
         velocity = h.momentum * s.velocity + fresh
         state = {"velocity": velocity}
 
-        lookahead = h.nesterov and h.nesterov_form == "lookahead"
         step = d + h.momentum * velocity if h.nesterov and not lookahead else velocity
         step = step if h.momentum_form == "lr_inside" else h.lr * step
         p = p - step

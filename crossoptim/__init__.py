@@ -1,0 +1,26 @@
+"""One specification of optimizers, and everything that follows from it. Importing this loads neither torch nor rpy2 nor NumPy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+    from importlib.util import find_spec
+
+    if not name.startswith("_"):
+        if find_spec(f"{__name__}.{name}"):
+            return import_module(f"{__name__}.{name}")
+        optim = import_module(f"{__name__}.optim")
+        if name in optim.__all__:
+            return getattr(optim, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    from crossoptim import optim
+
+    return sorted([*globals(), *optim.__all__])

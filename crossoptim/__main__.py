@@ -1,0 +1,6 @@
+"""``python -m crossoptim``."""
+
+from crossoptim.cli import main
+
+if __name__ == "__main__":
+    main()

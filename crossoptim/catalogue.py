@@ -1,0 +1,264 @@
+"""What ``crossoptim list`` and ``crossoptim show`` print: views of the specification, nothing of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from crossoptim.errors import UnknownNameError
+from crossoptim.golden.case import Case
+from crossoptim.golden.cases import all_cases
+from crossoptim.runners.registry import IMPLEMENTATIONS
+from crossoptim.spec.ecosystems import all_ecosystems, all_quirks
+from crossoptim.spec.emit.document import binding_document, quirk_document, rule_document
+from crossoptim.spec.emit.latex import latex
+from crossoptim.spec.expr import text
+from crossoptim.spec.model import Binding, Ecosystem, Flag, Problem, Quirk, Real, Setting
+from crossoptim.spec.problems import all_problems
+from crossoptim.spec.rules import all_presets, all_rules, resolve
+from crossoptim.spec.trace import Equation, format_setting, trace
+
+Rows = list[dict[str, Any]]
+
+
+def optimizers() -> Rows:
+    """Rules and presets with the classes that implement them."""
+    names = [(r.name, r.title, r.name, {}) for r in all_rules().values()]
+    names += [(p.name, p.title, r.name, dict(p.switches)) for r, p in all_presets().values()]
+    return [
+        {
+            "name": name,
+            "title": title,
+            "equation": name if name == rule else f"{rule} with {', '.join(f'{k} = {v}' for k, v in switches.items())}",
+            **{e.title: b.name if (b := e.binding(resolve(name))) else "" for e in all_ecosystems().values()},
+            "cases": sum(case.optimizer == name for case in all_cases().values()),
+        }
+        for name, title, rule, switches in names
+    ]
+
+
+def cases() -> Rows:
+    """Every case with its one-line comment."""
+    return [
+        {"id": c.id, "setting": format_setting(c.base), "events": list(dict.fromkeys(e.kind for e in c.events)), "comment": c.comment}
+        for c in all_cases().values()
+    ]
+
+
+def problems() -> Rows:
+    """Every objective and table of gradients."""
+    return [
+        {"name": p.name, "title": p.title, "params": [f"{q.name}{list(q.shape)}" for q in p.params], "source": p.source}
+        for p in all_problems().values()
+    ]
+
+
+def implementations() -> Rows:
+    """Everything that can be judged."""
+    return [{"name": i.name, "ecosystem": i.ecosystem or "", "what": i.title} for i in IMPLEMENTATIONS.values()]
+
+
+def ecosystems() -> Rows:
+    """Every foreign library."""
+    return [
+        {"name": e.name, "language": e.language, "package": e.package, "classes": [b.name for b in e.bindings], "quirks": len(e.quirks)}
+        for e in all_ecosystems().values()
+    ]
+
+
+def quirks() -> Rows:
+    """Every known departure."""
+    return [{"id": q.id, "kind": q.kind, "classes": list(q.bindings), "versions": q.versions, "title": q.title} for q in all_quirks().values()]
+
+
+def quirk_titles() -> dict[str, str]:
+    """Quirk id → one line."""
+    return {quirk.id: quirk.title for quirk in all_quirks().values()}
+
+
+@dataclass(frozen=True)
+class Page:
+    """One thing, whole: as data, as LaTeX, and as a function that prints it."""
+
+    data: dict[str, Any]
+    latex: str
+    print: Callable[[Console], None]
+
+
+def page(name: str, settings: dict[str, Any]) -> Page:
+    """The page of an optimizer, quirk, problem or case.
+
+    Raises:
+        UnknownNameError: when nothing has that name.
+        HyperError: when ``settings`` do not fit the optimizer.
+    """
+    if name in all_rules() or name in all_presets():
+        return _optimizer_page(name, resolve(name, settings))
+    if name in all_quirks():
+        return _quirk_page(all_quirks()[name])
+    if name in all_problems():
+        return _problem_page(all_problems()[name])
+    if name in all_cases():
+        return _case_page(all_cases()[name])
+    known = [*all_rules(), *all_presets(), *all_quirks(), *all_problems(), *all_cases()]
+    raise UnknownNameError("name", name, known)
+
+
+def _optimizer_page(name: str, setting: Setting) -> Page:
+    equation = trace(setting)
+    related = [e for e in all_ecosystems().values() if any(b.rule == setting.rule.name for b in e.bindings)]
+    data = {
+        "name": name,
+        **rule_document(setting.rule),
+        "setting": dict(setting.values),
+        "equation": {**equation.as_json(), "sha256": equation.sha256},
+        "ecosystems": {
+            e.name: {
+                "classes": {b.name: binding_document(b) for b in e.bindings if b.rule == setting.rule.name},
+                "quirks": {q.id: quirk_document(q) for q in _quirks_of(e, setting)},
+            }
+            for e in related
+        },
+    }
+
+    def show(out: Console) -> None:
+        title = all_presets()[name][1].title if name in all_presets() else setting.rule.title
+        out.print(f"[bold]{title}[/bold] ({name}; {format_setting(setting)})")
+        for source in setting.rule.sources:
+            out.print(f"  {source}", style="dim")
+        out.print("\n[bold]Equation[/bold]  (p parameter, g gradient, t step count)")
+        _print_equation(equation, out)
+        out.print("\n[bold]Hyperparameters[/bold]")
+        out.print(_hyper_table(setting, related))
+        out.print("\n[bold]Variants[/bold]  (--set NAME=VALUE)")
+        for switch in setting.rule.switches:
+            out.print(f"  [bold]{switch.name}[/bold]: {switch.doc}")
+            for value in switch.values:
+                mark = "*" if setting.values[switch.name] == value else " "
+                out.print(f"   {mark} {value:<14} {switch.sources.get(value, '')}  [dim]witness: {switch.witness.get(value, 'unverified')}[/dim]")
+        out.print("\n[bold]State[/bold]")
+        out.print(_state_table(setting, related))
+        found = [q for e in related for q in _quirks_of(e, setting)]
+        if found:
+            out.print("\n[bold]Quirks[/bold]")
+            for quirk in found:
+                out.print(f"  [yellow]{quirk.id}[/yellow]: {quirk.title}")
+
+    return Page(data, latex(equation), show)
+
+
+def _quirks_of(ecosystem: Ecosystem, setting: Setting) -> list[Quirk]:
+    classes = {b.name for b in ecosystem.bindings if b.rule == setting.rule.name}
+    return [q for q in ecosystem.quirks if classes & set(q.bindings)]
+
+
+def _print_equation(equation: Equation, out: Console) -> None:
+    for key, value in equation.scalars.items():
+        out.print(f"  {key} = {text(value)}", style="cyan", markup=False)
+    for key, body in equation.statements:
+        out.print(f"  {key} = {body}", style="green", markup=False)
+
+
+def _hyper_table(setting: Setting, related: list[Ecosystem]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("", "value", "default", "admissible", *(e.title for e in related)):
+        table.add_column(column)
+    for option in setting.rule.hyper:
+        where = [_foreign(e.binding(setting) or _first(e, setting), option) for e in related]
+        interval = option.interval if isinstance(option, Real) else "true, false"
+        table.add_row(f"  {option.name}", _value(setting.values[option.name]), _value(option.default), interval, *where)
+    return table
+
+
+def _first(ecosystem: Ecosystem, setting: Setting) -> Binding:
+    return next(b for b in ecosystem.bindings if b.rule == setting.rule.name)
+
+
+def _foreign(binding: Binding, option: Real | Flag) -> str:
+    for foreign, ours in binding.args.items():
+        names = (ours,) if isinstance(ours, str) else ours
+        if option.name in names:
+            default = binding.defaults.get(foreign, "required")
+            if not isinstance(ours, str) and isinstance(default, tuple):
+                return f"{foreign}[{names.index(option.name)}] = {_value(default[names.index(option.name)])}"
+            return f"{foreign} = {_value(default)}" if default != "required" else f"{foreign} (required)"
+    return "-"
+
+
+def _value(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _state_table(setting: Setting, related: list[Ecosystem]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("", "starts as", "meaning", *(e.title for e in related)):
+        table.add_column(column)
+    for var in setting.rule.state:
+        keys = [(e.binding(setting) or _first(e, setting)).state.get(var.name, "-") for e in related]
+        table.add_row(f"  {var.name}", var.init, var.doc, *keys)
+    return table
+
+
+def _quirk_page(quirk: Quirk) -> Page:
+    data = {"id": quirk.id, **quirk_document(quirk)}
+
+    def show(out: Console) -> None:
+        out.print(f"[bold yellow]{quirk.id}[/bold yellow]: {quirk.title} ({quirk.kind})")
+        for label, value in {
+            "classes": ", ".join(quirk.bindings),
+            "effect": "; ".join(_effect(effect) for effect in data["effects"]),
+            "upstream": quirk.upstream,
+            "issue": quirk.issue,
+            "versions": quirk.versions,
+            "advice": quirk.advice,
+        }.items():
+            if value:
+                out.print(f"  [dim]{label:<9}[/dim] {value}", soft_wrap=True)
+
+    return Page(data, "", show)
+
+
+def _effect(effect: dict[str, Any]) -> str:
+    match effect["type"]:
+        case "Edit":
+            return f"computes {effect['replace']} where the equation has {effect['find']}"
+        case "GradientAfter":
+            return f"leaves {effect['expression']} in the gradient"
+        case "Precision":
+            return f"computes {', '.join(effect['scalars'])} in {effect['dtype']}"
+        case _:
+            return f"raises an error: {effect.get('message', '')}"
+
+
+def _problem_page(problem: Problem) -> Page:
+    data = next(row for row in problems() if row["name"] == problem.name)
+    data |= {"start": {p.name: list(p.start) for p in problem.params}, "minimum": problem.minimum}
+
+    def show(out: Console) -> None:
+        out.print(f"[bold]{problem.name}[/bold]: {problem.title}\n  [dim]{problem.source}[/dim]")
+        for p in problem.params:
+            out.print(f"  {p.name} {list(p.shape)} from {list(p.start)}")
+
+    return Page(data, "", show)
+
+
+def _case_page(case: Case) -> Page:
+    equation = trace(case.base)
+    data = next(row for row in cases() if row["id"] == case.id)
+    data |= {"optimizer": case.optimizer, "problem": case.problem_name, "dtype": case.dtype, "steps": case.steps, "flags": list(case.flags)}
+    data |= {"equation": equation.as_json()}
+
+    def show(out: Console) -> None:
+        out.print(f"[bold]{case.id}[/bold]: {case.comment}")
+        out.print(f"  {case.optimizer} ({format_setting(case.base)}) on {case.problem_name}, {case.dtype}, {case.steps} steps")
+        for event in case.events:
+            what = {"params": list(event.params), **dict(event.hyper)}
+            details = ", ".join(f"{k} = {v}" for k, v in what.items() if v != [])
+            out.print(f"  step {event.step or 'all'}: {event.kind} {details}")
+        _print_equation(equation, out)
+
+    return Page(data, latex(equation), show)

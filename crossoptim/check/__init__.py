@@ -1,0 +1,1 @@
+"""Judges trajectories: one step from the library's own previous state, so that error never accumulates."""

@@ -1,0 +1,301 @@
+"""The command line. Each command parses its input, calls the library, prints; errors of ours become one line and exit code 2."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from crossoptim.errors import CrossoptimError, UnknownNameError
+
+if TYPE_CHECKING:
+    from crossoptim.golden.case import Case
+    from crossoptim.golden.trajectory import Trajectory
+
+app = typer.Typer(
+    help="One specification of gradient optimizers; golden trajectories made from it; PyTorch and R torch judged against it.",
+    epilog="Start with: crossoptim list · crossoptim show adam · crossoptim check --select 'adam/*'",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+JsonFile = Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON; - for standard output.")]
+FixturesDir = Annotated[Path | None, typer.Option("--fixtures", metavar="DIR", help="The fixtures folder (default: the one of this installation).")]
+Select = Annotated[list[str] | None, typer.Option("--select", "-s", metavar="GLOB", help="Cases by id, e.g. 'adam/*' or '*resume*'. Repeatable.")]
+Runners = Annotated[list[str] | None, typer.Option("--runner", "-r", metavar="NAME", help="Implementations (crossoptim list implementations). Repeatable.")]
+
+
+def main() -> None:
+    """Entry point: exit code 0 as expected, 1 on an unexpected verdict, 2 on bad usage or unusable input."""
+    try:
+        app()
+    except CrossoptimError as error:
+        err.print(f"[red]crossoptim:[/red] {_plain(str(error))}", soft_wrap=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def _emit(data: Any, target: str | None) -> None:
+    """Write a result as JSON, whole or not at all."""
+    if target is None:
+        return
+    from crossoptim.golden.json_text import write_whole
+
+    text = json.dumps(_finite(data), indent=1, ensure_ascii=False) + "\n"
+    if target == "-":
+        sys.stdout.write(text)
+        return
+    path = Path(target)
+    if not path.parent.is_dir():
+        raise CrossoptimError(f"--json {target}: the folder {path.parent} does not exist")
+    write_whole(path, text)
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity: the fixtures' strings stand for them."""
+    from math import isinf, isnan
+
+    if isinstance(value, float) and (isnan(value) or isinf(value)):
+        return "NaN" if isnan(value) else "Inf" if value > 0 else "-Inf"
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    return [_finite(v) for v in value] if isinstance(value, list | tuple) else value
+
+
+def _screen(json_target: str | None) -> Console:
+    """Tables go to standard error when standard output carries JSON."""
+    return err if json_target == "-" else out
+
+
+@contextmanager
+def _progress(title: str, total: int) -> Iterator[Callable[[str], None]]:
+    """A progress bar on a terminal, nothing elsewhere."""
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        console=err, transient=True, disable=not err.is_terminal,
+    )  # fmt: skip
+    with bar:
+        task = bar.add_task(title, total=total)
+        yield lambda label: bar.update(task, advance=1, description=f"{title} [dim]{label[:48]:<48}[/dim]")
+
+
+KINDS = ("optimizers", "cases", "problems", "implementations", "ecosystems", "quirks")
+
+
+@app.command("list")
+def list_command(
+    what: Annotated[str, typer.Argument(help=f"One of: {', '.join(KINDS)}.")] = "optimizers",
+    json_file: JsonFile = None,
+) -> None:
+    """List what there is.
+
+    Example: crossoptim list cases --json - | jq '.[].id'
+    """
+    from crossoptim import catalogue
+
+    if what not in KINDS:
+        raise UnknownNameError("list", what, list(KINDS))
+    rows = getattr(catalogue, what)()
+    _emit(rows, json_file)
+    if json_file == "-":
+        return
+    table = Table(header_style="bold", box=None, pad_edge=False)
+    for column in rows[0]:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(", ".join(map(str, v)) if isinstance(v, list) else str(v) for v in row.values()))
+    out.print(table)
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="An optimizer, quirk, problem or case.")],
+    settings: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A hyperparameter or switch of the equation shown.")] = None,
+    latex: Annotated[bool, typer.Option("--latex", help="The equation as LaTeX.")] = False,
+    json_file: JsonFile = None,
+) -> None:
+    """Show one thing whole: equations, hyperparameters, names and defaults in each ecosystem, quirks.
+
+    Examples: crossoptim show adam --set amsgrad=true · crossoptim show adamw --latex · crossoptim show r-torch/sgd/weight-decay-adds-index
+    """
+    from crossoptim import catalogue
+
+    page = catalogue.page(name, dict(_assignment(s) for s in settings or []))
+    _emit(page.data, json_file)
+    if latex:
+        out.print(page.latex, soft_wrap=True, markup=False)
+    elif json_file != "-":
+        page.print(out)
+
+
+def _assignment(text: str) -> tuple[str, Any]:
+    key, sep, value = text.partition("=")
+    if not sep:
+        raise CrossoptimError(f"--set {text!r}: expected KEY=VALUE, e.g. --set momentum=0.9")
+    if value.lower() in ("true", "false"):
+        return key, value.lower() == "true"
+    try:
+        return key, float(value)
+    except ValueError:
+        return key, value
+
+
+def _fixtures(path: Path | None) -> Path:
+    from crossoptim.golden.fixture import root
+
+    folder = path or root()
+    if not folder.is_dir():
+        raise CrossoptimError(f"{folder}: no such folder (make the fixtures with: crossoptim export --output {folder})")
+    return folder
+
+
+def _selected(ids: Sequence[str], patterns: Sequence[str] | None) -> list[str]:
+    if not patterns:
+        return list(ids)
+    chosen = [i for i in ids if any(fnmatch(i, p) for p in patterns)]
+    for pattern in patterns:
+        if not any(fnmatch(i, pattern) for i in ids):
+            raise UnknownNameError("case", pattern, list(ids)) if not set("*?[") & set(pattern) else CrossoptimError(
+                f"--select {pattern!r} matches no case (crossoptim list cases)"
+            )
+    return chosen
+
+
+def _load(folder: Path, patterns: Sequence[str] | None) -> list[tuple[Case, Trajectory]]:
+    """The selected golden fixtures, checked against the manifest."""
+    from crossoptim.golden.export import read_manifest
+    from crossoptim.golden.fixture import load
+
+    files = {k.removeprefix("golden/").removesuffix(".json"): (k, v) for k, v in read_manifest(folder).items() if k.startswith("golden/")}
+    return [load(folder / "v1" / files[i][0], files[i][1]) for i in _selected(sorted(files), patterns)]
+
+
+@app.command()
+def export(
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="Where to write (default: the fixtures of this checkout).")] = None,
+    select: Select = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Write nothing; exit 1 if a file would change.")] = False,
+) -> None:
+    """Generate the fixtures from the specification: spec.json, one golden trajectory a case, the manifest.
+
+    The same bytes on every machine. Example: crossoptim export --output my-fixtures --select 'adam/*'
+    """
+    from crossoptim.golden.cases import all_cases
+    from crossoptim.golden.export import export as write
+    from crossoptim.golden.export import outdated
+    from crossoptim.golden.fixture import root
+
+    folder = output or root()
+    cases = all_cases()
+    chosen = [cases[i] for i in _selected(list(cases), select)]
+    with _progress("export", len(chosen)) as tick:
+        if verify:
+            stale = outdated(folder, chosen, tick)
+        else:
+            changed = write(folder, chosen if select else None, tick)
+    if verify:
+        for path in stale:
+            out.print(f"  would change: {path}")
+        out.print(f"{len(chosen)} cases, {len(stale)} files differ from the specification")
+        raise typer.Exit(1 if stale else 0)
+    out.print(f"{len(chosen)} cases in {folder}, {len(changed)} files changed")
+
+
+@app.command()
+def check(
+    select: Select = None,
+    runner: Runners = None,
+    mode: Annotated[
+        list[str] | None, typer.Option("--mode", "-m", help="replay, closed or lockstep (default: replay and closed). Repeatable.")
+    ] = None,
+    transport: Annotated[str, typer.Option(help="How to reach R: auto (rpy2, else Rscript), rpy2, rscript.")] = "auto",
+    source: Annotated[str, typer.Option(help="auto (live where installed, else recorded), live, recorded.")] = "auto",
+    command: Annotated[list[str] | None, typer.Option("--command", metavar="COMMAND", help="A program that speaks the protocol, as one more runner.")] = None,
+    ignore_quirk: Annotated[list[str] | None, typer.Option("--ignore-quirk", metavar="ID", help="Judge as if this quirk were not known.")] = None,
+    fixtures: FixturesDir = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Judge implementations against the golden trajectories.
+
+    Exit code 0 when every verdict is as expected, 1 otherwise, 2 on bad usage or unusable input.
+
+    Examples: crossoptim check · crossoptim check -s 'sgd/*' -r r-torch · crossoptim check --mode lockstep --json report.json
+    """
+    from crossoptim import catalogue
+    from crossoptim.check.result import report
+    from crossoptim.check.table import print_attention, print_table
+    from crossoptim.runners.campaign import Campaign
+
+    campaign = Campaign(
+        fixtures=_fixtures(fixtures), implementations=runner, modes=mode, transport=transport, source=source,
+        commands=command or (), ignored_quirks=ignore_quirk or (),
+    )  # fmt: skip
+    cases = _load(campaign.fixtures, select)
+    with _progress("check", campaign.size(cases)) as tick:
+        results = campaign.run(cases, tick)
+    data = report(results)
+    _emit(data, json_file)
+    screen = _screen(json_file)
+    print_table(results, screen)
+    print_attention(results, screen, catalogue.quirk_titles())
+    summary = data["summary"]
+    screen.print(f"\n{summary['results']} results, {summary['unexpected']} unexpected")
+    raise typer.Exit(1 if summary["unexpected"] else 0)
+
+
+@app.command()
+def record(
+    runner: Runners = None,
+    select: Select = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Write nothing; run live and compare every bit with the recording.")] = False,
+    transport: Annotated[str, typer.Option(help="How to reach R: auto, rpy2, rscript.")] = "auto",
+    fixtures: FixturesDir = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Record what live libraries answer, so that machines without them can judge them.
+
+    Examples: crossoptim record -r r-torch -r r-torch-ignite · crossoptim record -r r-torch --verify
+    """
+    from crossoptim.runners.campaign import RECORDABLE, Campaign
+
+    campaign = Campaign(fixtures=_fixtures(fixtures), implementations=runner or list(RECORDABLE), modes=None, transport=transport, source="live")
+    cases = _load(campaign.fixtures, select)
+    with _progress("verify" if verify else "record", campaign.size(cases)) as tick:
+        outcome = campaign.verify(cases, tick) if verify else campaign.record(cases, tick)
+    _emit(outcome.as_json(), json_file)
+    outcome.print(_screen(json_file))
+    raise typer.Exit(1 if outcome.different else 0)
+
+
+@app.command()
+def serve() -> None:
+    """Serve the protocol on standard input and output: Python's optimizers for any language.
+
+    One JSON object a line; see docs/protocol.md. R's python_optimizer() starts this by itself.
+    """
+    from crossoptim.runners.serve import serve as loop
+
+    loop()

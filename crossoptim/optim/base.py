@@ -1,0 +1,163 @@
+"""A rule as a ``torch.optim.Optimizer``: the specification's equation, run on torch tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from inspect import Parameter, Signature
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import torch
+from torch.optim.optimizer import ParamsT
+
+from crossoptim.errors import HyperError
+from crossoptim.golden.oracle import MP, Oracle
+from crossoptim.optim.namespace import Tensors
+from crossoptim.spec.model import Binding, Rule, Setting
+from crossoptim.spec.rules import get_rule, resolve
+
+
+class RuleOptimizer(torch.optim.Optimizer):
+    """Base of the optimizers that :func:`optimizer_class` makes from rules.
+
+    Works as any ``torch.optim.Optimizer`` does: parameter groups, schedulers, closures, ``state_dict``. Each parameter's state holds
+    ``step`` (its number of updates) and the rule's state variables under the specification's names. The scalars of each step (bias
+    corrections and such) are exact, rounded once to double.
+
+    Raises:
+        HyperError: when a hyperparameter is unknown, outside its interval, or breaks a constraint, also if a scheduler set it so.
+    """
+
+    rule: ClassVar[Rule]
+    binding: ClassVar[Binding]
+    __signature__: ClassVar[Signature]
+
+    def __init__(self, params: ParamsT, *args: Any, **kwargs: Any) -> None:
+        try:
+            bound = self.__signature__.bind(params, *args, **kwargs)
+        except TypeError as error:
+            expected = ", ".join(self.__signature__.parameters)
+            raise HyperError(f"{self.binding.name}: {error} (expected {expected})") from None
+        bound.apply_defaults()
+        options = dict(bound.arguments)
+        super().__init__(options.pop("params"), options)
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add parameters with options of their own; raises :class:`HyperError` before anything changes."""
+        self.setting({**self.defaults, **param_group})
+        super().add_param_group(param_group)
+
+    def setting(self, group: Mapping[str, Any]) -> Setting:
+        """A parameter group's options in the specification's vocabulary, validated."""
+        values: dict[str, Any] = dict(self.binding.switches)
+        for foreign, ours in self.binding.args.items():
+            given = group[foreign]
+            if isinstance(ours, str):
+                values[ours] = given
+            elif isinstance(given, tuple | list) and len(given) == len(ours):
+                values.update(zip(ours, given, strict=True))
+            else:
+                raise HyperError(f"{self.binding.name}: {foreign} = {given!r} is not {len(ours)} numbers (expected {', '.join(ours)})")
+        values.update((s.name, group[s.name]) for s in self.rule.switches if s.name not in self.binding.switches)
+        return self.rule.resolve(values)
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update every parameter that has a gradient.
+
+        Args:
+            closure: re-evaluates the model and returns the loss; it is called once, at the point where the rule wants the gradient.
+
+        Returns:
+            The closure's loss, or None.
+        """
+        loss = None
+        if closure is not None:
+            with self.at_gradient_point(), torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            setting = self.setting(group)
+            scalars: dict[int, SimpleNamespace] = {}
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                if p.grad.layout != torch.strided:
+                    raise HyperError(f"{self.binding.name}: a gradient has layout {p.grad.layout} (expected a dense gradient)")
+                state = self.state[p]
+                t = int(state.get("step", 0)) + 1
+                if t not in scalars:
+                    scalars[t] = SimpleNamespace(**exact_scalars(setting, t))
+                for var in setting.state:
+                    if var.name not in state:
+                        state[var.name] = p.clone() if var.init == "param" else torch.zeros_like(p)
+                new, changed = self.rule.update(Tensors, setting.h, scalars[t], p, p.grad, SimpleNamespace(**state))
+                # a rule may hand an operand through; state must not alias what others write to
+                state.update({key: value.clone() if value is p or value is p.grad else value for key, value in changed.items()})
+                state["step"] = t
+                p.copy_(new)
+        return loss
+
+    @contextmanager
+    def at_gradient_point(self) -> Iterator[None]:
+        """Inside, the parameters hold the point where the rule wants the gradient: Nesterov's lookahead, if the rule has one.
+
+        A training loop without closures runs forward and backward inside it. For most rules that point is the parameter, and nothing moves.
+        """
+        moved = []
+        with torch.no_grad():
+            for group in self.param_groups:
+                point = self.setting(group).gradient_point
+                for p in group["params"] if point else ():
+                    if point in self.state[p]:
+                        moved.append((p, p.clone()))
+                        p.copy_(self.state[p][point])
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                for p, value in moved:
+                    p.copy_(value)
+
+
+def exact_scalars(setting: Setting, t: int) -> dict[str, float]:
+    """The rule's scalars of step ``t``, rounded once to double: the numbers that a fixture stores."""
+    h = SimpleNamespace(**{**setting.values, **{key: MP.mpf(value) for key, value in setting.reals.items()}})
+    return {key: float(value) for key, value in setting.rule.scalars(Oracle, h, MP.mpf(t)).items()}
+
+
+def specification_binding(name: str) -> Binding:
+    """The rule or preset of that name bound under the specification's own names; every switch is an argument."""
+    setting = resolve(name)
+    return Binding(
+        name,
+        rule=setting.rule.name,
+        args={option.name: option.name for option in setting.rule.options()},
+        defaults=dict(setting.values),
+        state={var.name: var.name for var in setting.rule.state},
+    )
+
+
+def optimizer_class(binding: Binding) -> type[RuleOptimizer]:
+    """A class with a binding's argument names and defaults; switches that the binding leaves open are keyword arguments."""
+    rule = get_rule(binding.rule)
+    switches = [s for s in rule.switches if s.name not in {*binding.switches, *binding.args}]
+    parameters = [Parameter("params", Parameter.POSITIONAL_OR_KEYWORD)]
+    for name in binding.args:
+        parameters.append(Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, default=binding.defaults.get(name, Parameter.empty)))
+    parameters += [Parameter(s.name, Parameter.KEYWORD_ONLY, default=s.default) for s in switches]
+    members = {"rule": rule, "binding": binding, "__signature__": Signature(parameters), "__doc__": _doc(rule, binding)}
+    return type(binding.name, (RuleOptimizer,), members)
+
+
+def _doc(rule: Rule, binding: Binding) -> str:
+    meaning = {option.name: option.doc for option in rule.options()}
+    lines = [f"{rule.title}.", "", "Args:", "    params: parameters, or dicts of parameter groups."]
+    for name, ours in binding.args.items():
+        docs = [meaning[key] for key in ([ours] if isinstance(ours, str) else ours)]
+        default = f" (default: {binding.defaults[name]})" if name in binding.defaults else ""
+        lines.append(f"    {name}: {'; '.join(docs)}{default}.")
+    for switch in rule.switches:
+        if switch.name not in {*binding.switches, *binding.args}:
+            lines.append(f"    {switch.name}: {switch.doc}; one of {', '.join(switch.values)} (default: {switch.default}).")
+    return "\n".join([*lines, "", "Sources:", *(f"    {source}" for source in rule.sources)])

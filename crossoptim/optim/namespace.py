@@ -1,0 +1,46 @@
+"""The specification's array namespace on torch tensors: any device, differentiable."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+class Tensors:
+    """What rules and objectives may call, beside ``+ - * / **`` and comparison."""
+
+    sqrt = staticmethod(torch.sqrt)
+    exp = staticmethod(torch.exp)
+    log = staticmethod(torch.log)
+    tanh = staticmethod(torch.tanh)
+    matmul = staticmethod(torch.matmul)
+
+    @staticmethod
+    def maximum(a: Tensor, b: Tensor | float) -> Tensor:
+        """The larger one, elementwise; NaN if either is."""
+        return torch.maximum(a, torch.as_tensor(b, dtype=a.dtype, device=a.device))
+
+    @staticmethod
+    def where(condition: Tensor, a: Tensor | float, b: Tensor | float) -> Tensor:
+        """Select, elementwise; at least one branch is a tensor."""
+        return torch.where(condition, a, b)
+
+    @staticmethod
+    def sum(x: Tensor) -> Tensor:
+        """The sum of all elements, 0-d."""
+        return torch.sum(x)
+
+    @staticmethod
+    def sum_rows(x: Tensor) -> Tensor:
+        """The sum of each row, as a column."""
+        return torch.sum(x, dim=1, keepdim=True)
+
+    @staticmethod
+    def sum_columns(x: Tensor) -> Tensor:
+        """The sum of each column, as a vector."""
+        return torch.sum(x, dim=0)
+
+    @staticmethod
+    def transpose(x: Tensor) -> Tensor:
+        """Transpose of a matrix."""
+        return x.T

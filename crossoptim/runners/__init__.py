@@ -1,0 +1,1 @@
+"""Runners: one protocol, one adapter for each implementation."""

@@ -1,0 +1,31 @@
+"""crossoptim on torch as a runner: the rule run on torch tensors, under the specification's names."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from sysconfig import get_platform
+
+from crossoptim import __version__
+from crossoptim.optim.base import optimizer_class, specification_binding
+from crossoptim.runners.base import Description
+from crossoptim.runners.harness import Adapter, LocalRunner, Start
+from crossoptim.runners.torch_adapter import details, one_thread_float32, torch_adapter
+
+
+class EagerRunner(LocalRunner):
+    """The optimizers that crossoptim makes from its rules."""
+
+    def describe(self) -> Description:
+        """Version of crossoptim; torch's in the details."""
+        return Description(self.name, __version__, get_platform(), details())
+
+    def open(self, start: Start) -> Adapter:
+        """An optimizer of the rule or preset ``start.optimizer``."""
+        return torch_adapter(start, optimizer_class(specification_binding(start.optimizer)), count=int)
+
+    def settled(self) -> AbstractContextManager[None]:
+        """One thread, default dtype float32."""
+        return one_thread_float32()
+
+
+make = EagerRunner

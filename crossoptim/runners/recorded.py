@@ -1,0 +1,117 @@
+"""Recorded trajectories: what a live library answered, kept so that every machine without it can judge it.
+
+One folder an implementation and version; ``about.json`` is its answer to ``describe``, each further file one case. A row that equals the
+golden row to the last bit is written ``"="``: the files stay small, and a reader sees where the library departs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from crossoptim.errors import FixtureError
+from crossoptim.golden.case import Case
+from crossoptim.golden.fixture import file_sha256, golden_path
+from crossoptim.golden.json_text import compact, pretty, read, write_whole
+from crossoptim.golden.trajectory import Trajectory
+from crossoptim.runners.request import flat
+
+SCHEMA = "crossoptim/recorded/1"
+SAME = "="
+_DESCRIBED = ("implementation", "version", "platform", "details")
+
+
+def folders(fixtures: Path, implementation: str) -> list[Path]:
+    """The recordings of an implementation, oldest version first."""
+    found = [p.parent for p in (fixtures / "v1" / "recorded").glob("*/about.json") if read(p).get("implementation") == implementation]
+    return sorted(found, key=lambda p: [int(part) if part.isdigit() else -1 for part in p.name.replace("-", ".").split(".")])
+
+
+def folder_for(fixtures: Path, about: Mapping[str, Any]) -> Path:
+    """Where a recording of this implementation and version belongs."""
+    return fixtures / "v1" / "recorded" / f"{about['implementation']}-{about['version']}"
+
+
+def write_about(folder: Path, about: Mapping[str, Any]) -> None:
+    """Write who was recorded, and on what."""
+    write_whole(folder / "about.json", pretty({"schema": SCHEMA, **{key: about[key] for key in _DESCRIBED if key in about}}) + "\n")
+
+
+def record_text(case: Case, golden: Trajectory, answers: Mapping[str, Mapping[str, Any]], fixtures: Path) -> str:
+    """A recording of one case as text; ``answers`` holds the protocol's answer for each mode."""
+    golden_tables = _golden_tables(golden)
+    data = {
+        "schema": SCHEMA,
+        "case": case.id,
+        "golden": file_sha256(fixtures / "v1" / golden_path(case.id)),
+        "runs": {mode: _compress(answer, golden_tables) for mode, answer in answers.items()},
+    }
+    return pretty(data) + "\n"
+
+
+def load(folder: Path, case: Case, golden: Trajectory, fixtures: Path) -> dict[str, dict[str, Any]]:
+    """The recorded answers of a case by mode, as the protocol gives them; empty where the case was not recorded.
+
+    Raises:
+        FixtureError: when the file is unreadable, of another schema, or was recorded against another golden file.
+    """
+    path = folder / f"{case.id}.json"
+    if not path.exists():
+        return {}
+    data = read(path)
+    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+        raise FixtureError(f"{path}: schema {data.get('schema') if isinstance(data, dict) else data!r} (expected {SCHEMA!r})")
+    if data.get("golden") != file_sha256(fixtures / "v1" / golden_path(case.id)):
+        raise FixtureError(f"{path}: recorded against another golden file (record again: crossoptim record)")
+    tables = _golden_tables(golden)
+    return {mode: _expand(run, tables, path) for mode, run in data["runs"].items()}
+
+
+def _golden_tables(golden: Trajectory) -> dict[tuple[str, ...], list[Any]]:
+    tables: dict[tuple[str, ...], list[Any]] = {}
+    for key in golden.params:
+        tables["params", key] = [flat(row) for row in golden.params[key]]
+        tables["gradients", key] = [flat(row) for row in golden.grads[key]]
+        for var, rows in golden.state.get(key, {}).items():
+            tables["state", key, var] = [flat(row) for row in rows]
+    return tables
+
+
+def _leaves(body: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], dict[str, Any], str]]:
+    """Every column of rows with its place: (path, holder, key)."""
+    for part in ("params", "gradients"):
+        for key in body[part]:
+            yield (part, key), body[part], key
+    for key, columns in body.get("state", {}).items():
+        for var in columns:
+            yield ("state", key, var), columns, var
+
+
+def _compress(answer: Mapping[str, Any], tables: Mapping[tuple[str, ...], list[Any]]) -> dict[str, Any]:
+    if answer["outcome"] != "ok":
+        return {key: answer[key] for key in ("outcome", "reason", "class", "message") if key in answer}
+    body = json.loads(compact(answer["trajectory"]))
+    if body.get("gradients_after") == body["gradients"]:
+        del body["gradients_after"]
+    for path, holder, key in _leaves(body):
+        reference = [json.loads(compact(row)) for row in tables.get(path, [])]
+        holder[key] = [
+            SAME if row is not None and step < len(reference) and compact(row) == compact(reference[step]) else row
+            for step, row in enumerate(holder[key])
+        ]
+    return {"outcome": "ok", "trajectory": body}
+
+
+def _expand(run: dict[str, Any], tables: Mapping[tuple[str, ...], list[Any]], path: Path) -> dict[str, Any]:
+    if run["outcome"] != "ok":
+        return run
+    body = run["trajectory"]
+    for place, holder, key in _leaves(body):
+        reference = tables.get(place)
+        if reference is None and SAME in holder[key]:
+            raise FixtureError(f"{path}: {'/'.join(place)}: no golden rows to stand for {SAME!r}")
+        holder[key] = [reference[step] if row == SAME and reference else row for step, row in enumerate(holder[key])]
+    body.setdefault("gradients_after", body["gradients"])
+    return run

@@ -1,0 +1,140 @@
+"""The specification's NumPy reference as a runner. It never loads torch."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from sysconfig import get_platform
+from typing import Any
+
+import mpmath
+import numpy as np
+
+from crossoptim import __version__
+from crossoptim.errors import HyperError, UnavailableError
+from crossoptim.golden import oracle, reference
+from crossoptim.golden.case import Membership
+from crossoptim.golden.trajectory import initial_state, step_env
+from crossoptim.runners.base import Description
+from crossoptim.runners.harness import Adapter, Array, GroupOptions, LocalRunner, Start, States, Tensors
+from crossoptim.runners.request import objective_text
+from crossoptim.spec.model import Problem
+from crossoptim.spec.problems import all_problems
+from crossoptim.spec.rules import resolve
+from crossoptim.spec.trace import trace
+
+
+class ReferenceRunner(LocalRunner):
+    """Replay and lockstep by the reference; closed loop with exact gradients, rounded once, at its own point."""
+
+    def describe(self) -> Description:
+        """Version of crossoptim, and of what it computes with."""
+        return Description(self.name, __version__, get_platform(), {"numpy": np.__version__, "mpmath": mpmath.__version__})
+
+    def open(self, start: Start) -> Adapter:
+        """An optimizer under the specification's names."""
+        return _Optimizer(start)
+
+
+make = ReferenceRunner
+
+
+class _Optimizer:
+    def __init__(self, start: Start) -> None:
+        self.start = start
+        self._params = {name: value.copy() for name, value in start.params.items()}
+        self._gradients: dict[str, Array | None] = dict.fromkeys(start.params)
+        self._groups: list[tuple[tuple[str, ...], dict[str, Any]]] = []
+        self._state: States = {}
+        self._count: dict[str, int] = {}
+
+    def construct(self, groups: Sequence[GroupOptions]) -> None:
+        self._groups = []
+        self._state = {name: {} for name in self._params}
+        self._count = dict.fromkeys(self._params, 0)
+        for group in groups:
+            self.add_group(group)
+
+    def add_group(self, group: GroupOptions) -> None:
+        self._groups.append((group.params, dict(resolve(self.start.optimizer, dict(group.arguments)).values)))
+
+    def set_options(self, group: int, arguments: Mapping[str, Any]) -> None:
+        if not 0 <= group < len(self._groups):
+            raise HyperError(f"{self.start.optimizer}: group {group} does not exist (expected 0 to {len(self._groups) - 1})")
+        values = self._groups[group][1]
+        values.update(resolve(self.start.optimizer, {**values, **arguments}).values)
+
+    def zero_gradients(self) -> None:
+        self._gradients = dict.fromkeys(self._params)
+
+    def add_gradients(self, gradients: Tensors) -> None:
+        for name, fresh in gradients.items():
+            held = self._gradients[name]
+            self._gradients[name] = fresh if held is None else np.asarray(held + fresh)
+
+    def backward(self) -> float:
+        points = {name: self._point(name) for name in self._params}
+        self.add_gradients(oracle.gradient(self._problem, points, self.start.dtype))
+        return oracle.loss(self._problem, points, self.start.dtype)
+
+    @cached_property
+    def _problem(self) -> Problem:
+        """Exact gradients are known for the specification's own objectives only."""
+        for problem in all_problems().values():
+            if problem.value is not None and objective_text(problem) == self.start.objective:
+                return problem
+        raise UnavailableError("the reference knows exact gradients of the specification's problems only (crossoptim list)")
+
+    def _point(self, name: str) -> Array:
+        for params, values in self._groups:
+            point = resolve(self.start.optimizer, values).gradient_point if name in params else None
+            if point in self._state[name]:
+                return self._state[name][point]
+        return self._params[name]
+
+    def drop_gradients(self, names: Iterable[str]) -> None:
+        self._gradients.update(dict.fromkeys(names))
+
+    def gradients(self) -> Mapping[str, Array | None]:
+        return dict(self._gradients)
+
+    def step(self) -> None:
+        for number, (params, values) in enumerate(self._groups):
+            setting = resolve(self.start.optimizer, values)
+            equation = trace(setting)
+            for index, name in enumerate(params, 1):
+                gradient, param = self._gradients[name], self._params[name]
+                if gradient is None:
+                    continue
+                self._count[name] += 1
+                state = self._state[name]
+                for var in setting.state:
+                    state.setdefault(var.name, initial_state(var, param))
+                current = {var.name: state[var.name] for var in setting.state}
+                scalars = oracle.rounded_scalars(setting, self._count[name])
+                env = step_env(Membership(setting, number, index), scalars, param, gradient, current)
+                outputs = reference.step(equation, env, self.start.dtype)
+                self._params[name] = outputs.pop("p")
+                state.update(outputs)
+
+    def params(self) -> Tensors:
+        return dict(self._params)
+
+    def state(self) -> States:
+        return {
+            name: {var: self._state[name][key] for var, key in self.start.state.items() if key in self._state[name]}
+            for name in self._params
+        }
+
+    def save(self) -> Any:
+        return copy.deepcopy((self._groups, self._state, self._count))
+
+    def load(self, saved: Any) -> None:
+        self._groups, self._state, self._count = copy.deepcopy(saved)
+
+    def assign(self, params: Tensors, state: States, count: Mapping[str, int]) -> None:
+        self._params.update(params)
+        for name, number in count.items():
+            self._count[name] = number
+            self._state[name] = {self.start.state[var]: value for var, value in state.get(name, {}).items()}

@@ -1,0 +1,140 @@
+"""The one list of implementations, in the order of the report's columns, and how each becomes a runner."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from importlib import import_module
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from crossoptim.errors import UnavailableError
+from crossoptim.runners.base import DEFAULT_TIMEOUT, Runner
+from crossoptim.runners.command import CommandRunner
+from crossoptim.runners.r import Transport, r_child
+from crossoptim.runners.request import Mode, run_request, specification, unsupported
+from crossoptim.spec.ecosystems import get_ecosystem
+from crossoptim.spec.model import Binding, Setting, lookup
+
+if TYPE_CHECKING:
+    from crossoptim.golden.case import Case
+    from crossoptim.golden.trajectory import Trajectory
+    from crossoptim.runners.base import Answer, Description
+    from crossoptim.runners.child import Child
+    from crossoptim.runners.harness import LocalRunner
+
+
+@dataclass(frozen=True)
+class Implementation:
+    """A column of the report.
+
+    ``ecosystem`` whose names it speaks, None for the specification's own; ``module`` that makes its runner in this process, None for R;
+    ``evaluates_specification``: it is sent the equation's text and scalars.
+    """
+
+    name: str
+    title: str
+    ecosystem: str | None = None
+    module: str | None = None
+    evaluates_specification: bool = False
+
+    def binding(self, setting: Setting) -> Binding | None:
+        """The foreign class for a setting; None where there is none, or none is needed."""
+        return get_ecosystem(self.ecosystem).binding(setting) if self.ecosystem else None
+
+    def unsupported(self, case: Case) -> str | None:
+        """Why it cannot run a case, or None."""
+        return unsupported(self.binding(case.base), case) if self.ecosystem else None
+
+    def request(self, case: Case, golden: Trajectory, mode: Mode) -> dict[str, Any]:
+        """The ``run`` request of a case."""
+        request = run_request(case, golden, mode, self.name, self.binding(case.base))
+        return {**request, **specification(case, golden)} if self.evaluates_specification else request
+
+
+IMPLEMENTATIONS = {
+    implementation.name: implementation
+    for implementation in (
+        Implementation("reference", "reference", module="crossoptim.runners.reference"),
+        Implementation("crossoptim", "crossoptim", module="crossoptim.runners.eager"),
+        Implementation("torch-single", "torch single", "pytorch", "crossoptim.runners.pytorch"),
+        Implementation("torch-foreach", "torch foreach", "pytorch", "crossoptim.runners.pytorch"),
+        Implementation("torch-fused", "torch fused", "pytorch", "crossoptim.runners.pytorch"),
+        Implementation("base-r", "base R", evaluates_specification=True),
+        Implementation("r-torch", "R torch", "r_torch"),
+        Implementation("r-torch-ignite", "R torch ignite", "r_torch_ignite"),
+    )
+}
+
+
+def get_implementation(name: str) -> Implementation:
+    """The implementation of that name; raises :class:`~crossoptim.errors.UnknownNameError`."""
+    return lookup("runner", IMPLEMENTATIONS, name)
+
+
+def local_runner(name: str) -> LocalRunner:
+    """The runner of an implementation that lives in this process.
+
+    Raises:
+        UnknownNameError: when no implementation of that name lives in this process.
+        UnavailableError: when torch, which it needs, is missing.
+    """
+    here = {key: implementation for key, implementation in IMPLEMENTATIONS.items() if implementation.module}
+    module = lookup("runner", here, name).module
+    assert module is not None
+    try:
+        made: LocalRunner = import_module(module).make(name)
+    except ModuleNotFoundError as error:
+        raise UnavailableError(f"{name}: {error.name} is not installed (pip install {error.name})") from None
+    return made
+
+
+class Runners:
+    """Makes runners by name and ends what they started: one R child serves all R implementations.
+
+    Use as a context manager. Nothing is loaded or started before a runner is asked; what is missing is raised then.
+    """
+
+    def __init__(self, transport: Transport = "rscript") -> None:
+        self.transport = transport
+        self._lock = threading.Lock()
+        self._child: Child | None = None
+
+    def __getitem__(self, name: str) -> Runner:
+        return _OnDemand(get_implementation(name), self)
+
+    def __enter__(self) -> Runners:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the R child."""
+        with self._lock:
+            if self._child is not None:
+                self._child.close()
+
+    def make(self, implementation: Implementation) -> Runner:
+        """Load or find what an implementation needs; raises :class:`UnavailableError`."""
+        if implementation.module:
+            return local_runner(implementation.name)
+        with self._lock:
+            self._child = self._child or r_child(self.transport)
+            return CommandRunner(implementation.name, self._child)
+
+
+class _OnDemand:
+    def __init__(self, implementation: Implementation, home: Runners) -> None:
+        self.name = implementation.name
+        self._implementation = implementation
+        self._home = home
+
+    def describe(self) -> Description:
+        return self._home.make(self._implementation).describe()
+
+    def run(self, request: dict[str, Any], timeout: float = DEFAULT_TIMEOUT) -> Answer:
+        return self._home.make(self._implementation).run(request, timeout)
+
+    def close(self) -> None:
+        """The child is shared; :meth:`Runners.close` ends it."""

@@ -1,0 +1,205 @@
+"""Builds the ``run`` request of a case for one implementation, and reads the trajectory that comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crossoptim.errors import RunnerError
+from crossoptim.golden.case import Case
+from crossoptim.golden.json_text import read_number
+from crossoptim.golden.reference import DTYPES
+from crossoptim.golden.trajectory import Rows, Trajectory, initial_params
+from crossoptim.spec.expr import Symbols, name
+from crossoptim.spec.model import Binding, Problem, Setting
+from crossoptim.spec.trace import statements, trace
+
+PROTOCOL = 1
+Mode = Literal["replay", "closed", "lockstep"]
+
+
+def unsupported(binding: Binding | None, case: Case) -> str | None:
+    """Why a binding cannot run a case, or None: a hyperparameter that differs from its default but has no foreign argument."""
+    if binding is None:
+        variants = [f"{s.name} = {case.base.values[s.name]}" for s in case.base.rule.switches if case.base.values[s.name] != s.default]
+        return f"no class implements {case.rule} with {' and '.join(variants)}"
+    reachable = {ours for target in binding.args.values() for ours in ([target] if isinstance(target, str) else target)}
+    settings = [m.setting for members in case.timeline for m in members.values()]
+    for option in case.base.rule.hyper:
+        if option.name not in reachable and any(s.values[option.name] != option.default for s in settings):
+            return f"{binding.name} has no argument for {option.name}"
+    return None
+
+
+def arguments(setting: Setting, binding: Binding | None) -> dict[str, Any]:
+    """A setting in the foreign vocabulary, or in ours where there is no binding."""
+    if binding is None:
+        return dict(setting.values)
+    values = setting.values
+    return {
+        foreign: values[ours] if isinstance(ours, str) else [values[key] for key in ours] for foreign, ours in binding.args.items()
+    }  # fmt: skip
+
+
+def run_request(case: Case, golden: Trajectory, mode: Mode, implementation: str, binding: Binding | None = None) -> dict[str, Any]:
+    """The request as the protocol describes it. Without a binding, names are the specification's own."""
+    start = initial_params(case)
+    request: dict[str, Any] = {
+        "command": "run",
+        "protocol": PROTOCOL,
+        "implementation": implementation,
+        "case": case.id,
+        "mode": mode,
+        "dtype": case.dtype,
+        "steps": case.steps,
+        "params": [{"name": key, "shape": list(value.shape), "data": flat(value)} for key, value in start.items()],
+        "optimizer": {
+            "name": binding.name if binding else case.rule,
+            "groups": [
+                {"params": list(group.params), "arguments": arguments(case.base.with_values(**group.hyper), binding)}
+                for group in case.initial_groups
+            ],
+            "state": dict(binding.state) if binding else {var.name: var.name for var in case.base.rule.state},
+        },
+        "events": [_event(case, event, binding) for event in case.events],
+    }
+    if mode == "closed":
+        request["objective"] = objective_text(case.problem)
+    else:
+        request["gradients"] = {key: [flat(row) for row in golden.injected(key)] for key in start}
+    if mode == "lockstep":
+        request["golden"] = {
+            "params": {key: [flat(row) for row in rows] for key, rows in golden.params.items()},
+            "state": {key: {var: [flat(r) for r in rows] for var, rows in vs.items()} for key, vs in golden.state.items()},
+            "count": {key: counts(golden, key) for key in start},
+        }
+    return request
+
+
+def specification(case: Case, golden: Trajectory) -> dict[str, Any]:
+    """The ``settings`` and ``scalars`` that an evaluator of the specification needs besides."""
+    return {"settings": settings_timeline(case), "scalars": golden.scalars}
+
+
+def settings_timeline(case: Case) -> list[dict[str, Any]]:
+    """Each setting that a group takes, with the step from which it holds."""
+    out: list[dict[str, Any]] = []
+    current: dict[int, Setting] = {}
+    for step, members in enumerate(case.timeline, 1):
+        for number in dict.fromkeys(m.group for m in members.values()):
+            inside = {key: m for key, m in members.items() if m.group == number}
+            setting = next(iter(inside.values())).setting
+            if current.get(number) is not setting:
+                current[number] = setting
+                equation = trace(setting)
+                out.append(
+                    {
+                        "from_step": step,
+                        "group": number,
+                        "params": list(inside),
+                        "values": dict(setting.values),
+                        "equation": equation.as_json(),
+                    }
+                )
+    return out
+
+
+def counts(golden: Trajectory, key: str) -> list[int]:
+    """How many updates a parameter has had after each step."""
+    return list(np.cumsum([row is not None for row in golden.grads[key]]).tolist())
+
+
+def _event(case: Case, event: Any, binding: Binding | None) -> dict[str, Any]:
+    out: dict[str, Any] = {"kind": event.kind}
+    if event.step:
+        out["step"] = event.step
+    if event.params:
+        out["params"] = list(event.params)
+    if event.kind == "set":
+        out["group"] = event.group
+        after = arguments(next(m.setting for m in case.timeline[event.step - 1].values() if m.group == event.group), binding)
+        before = arguments(next(m.setting for m in case.timeline[event.step - 2].values() if m.group == event.group), binding)
+        out["arguments"] = {key: value for key, value in after.items() if before[key] != value}
+    if event.kind == "add_group":
+        out["arguments"] = arguments(case.base.with_values(**event.hyper), binding)
+    return out
+
+
+def objective_text(problem: Problem) -> dict[str, Any]:
+    """A problem's value as statements of expression text, with its data."""
+    assert problem.value is not None
+    p = SimpleNamespace(**{param.name: name(param.name) for param in problem.params})
+    d = SimpleNamespace(**{key: name(key) for key in problem.data})
+    return {
+        "statements": [list(pair) for pair in statements({"loss": problem.value(Symbols(), p, d)}, suffix="")],
+        "data": {key: {"shape": list(np.shape(value)), "data": np.ravel(value).tolist()} for key, value in problem.data.items()},
+    }
+
+
+def flat(value: NDArray[Any] | None) -> list[float] | None:
+    """A tensor as a flat list of doubles."""
+    return None if value is None else np.asarray(value, dtype=np.float64).ravel().tolist()
+
+
+def read_trajectory(answer: Mapping[str, Any], case: Case, where: str) -> Trajectory:
+    """Check the answer's structure against the case.
+
+    Raises:
+        RunnerError: naming the tensor, the step, what came and what was expected.
+    """
+    body = answer.get("trajectory")
+    if not isinstance(body, dict):
+        raise RunnerError(f"{where}: the answer holds no trajectory")
+    shapes = {p.name: p.shape for p in case.problem.params}
+
+    def tensor(row: Any, shape: tuple[int, ...], label: str, step: int) -> NDArray[Any] | None:
+        if row is None:
+            return None
+        values = row if isinstance(row, list) else [row]
+        size = int(np.prod(shape))
+        if len(values) != size:
+            raise RunnerError(f"{where}: step {step}, {label}: {len(values)} numbers (expected {size}, shape {list(shape)})")
+        try:
+            doubles = np.array([read_number(v) for v in values], dtype=np.float64)
+        except ValueError as error:
+            raise RunnerError(f"{where}: step {step}, {label}: {error}") from None
+        with np.errstate(over="ignore"):
+            out = doubles.astype(DTYPES[case.dtype])
+        if case.dtype == "float32" and not np.array_equal(out.astype(np.float64), doubles, equal_nan=True):
+            raise RunnerError(f"{where}: step {step}, {label}: holds numbers that are not float32")
+        return out.reshape(shape)
+
+    def rows(value: Any, shape: tuple[int, ...], label: str) -> Rows:
+        if not isinstance(value, list) or len(value) != case.steps:
+            got = f"{len(value)} rows" if isinstance(value, list) else type(value).__name__
+            raise RunnerError(f"{where}: {label}: {got} (expected {case.steps} rows, one a step)")
+        return [tensor(row, shape, label, step) for step, row in enumerate(value, 1)]
+
+    def table(part: str) -> dict[str, Rows]:
+        given = body.get(part)
+        if not isinstance(given, dict) or set(given) != set(shapes):
+            got = sorted(given) if isinstance(given, dict) else given
+            raise RunnerError(f"{where}: {part}: {got!r} (expected the parameters {sorted(shapes)})")
+        return {key: rows(given[key], shape, f"{part}/{key}") for key, shape in shapes.items()}
+
+    states = body.get("state") or {}
+    params = table("params")
+    for key, column in params.items():
+        for step, row in enumerate(column, 1):
+            if row is None:
+                raise RunnerError(f"{where}: step {step}, params/{key}: nothing (expected {list(shapes[key])})")
+    losses = body.get("loss") or [None] * case.steps
+    return Trajectory(
+        params=params,
+        state={
+            key: {var: rows(column, shapes[key], f"state/{key}/{var}") for var, column in (states.get(key) or {}).items()}
+            for key in shapes
+        },
+        grads=table("gradients"),
+        grads_after=table("gradients_after"),
+        loss=[None if v is None else read_number(v) for v in losses],
+    )

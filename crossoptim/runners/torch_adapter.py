@@ -1,0 +1,154 @@
+"""Any ``torch.optim.Optimizer`` behind the harness: crossoptim's own and PyTorch's."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from crossoptim.errors import HyperError, RunnerError
+from crossoptim.optim.namespace import Tensors as TensorNamespace
+from crossoptim.runners.harness import Adapter, Array, GroupOptions, Start, States, Tensors
+from crossoptim.spec.expr import evaluate, parse
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+MakeOptimizer = Callable[[list[dict[str, Any]]], torch.optim.Optimizer]
+
+_settling = threading.RLock()
+
+
+@contextmanager
+def one_thread_float32() -> Iterator[None]:
+    """One thread and default dtype float32, which decides the precision of PyTorch's scalar state; both restored afterwards."""
+    with _settling:
+        threads, dtype = torch.get_num_threads(), torch.get_default_dtype()
+        torch.set_num_threads(1)
+        torch.set_default_dtype(torch.float32)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+            torch.set_default_dtype(dtype)
+
+
+def details() -> dict[str, Any]:
+    """What decides torch's numbers on this machine."""
+    return {"torch": torch.__version__, "cpu": torch.backends.cpu.get_cpu_capability(), "default_dtype": "float32", "threads": 1}
+
+
+def torch_adapter(start: Start, make: MakeOptimizer, count: Callable[[int], Any]) -> Adapter:
+    """An adapter: ``make`` builds the optimizer from parameter groups, ``count`` turns a number of updates into what its state holds."""
+    return _TorchOptimizer(start, make, count)
+
+
+class _TorchOptimizer:
+    def __init__(self, start: Start, make: MakeOptimizer, count: Callable[[int], Any]) -> None:
+        self.start = start
+        self._make = make
+        self._make_count = count
+        self._dtype = DTYPES[start.dtype]
+        self._tensors = {
+            name: torch.from_numpy(value.copy()).requires_grad_(name not in start.frozen) for name, value in start.params.items()
+        }
+        self._optimizer: torch.optim.Optimizer
+        objective = start.objective or {"statements": [], "data": {}}
+        self._statements = [(label, parse(text)) for label, text in objective["statements"]]
+        self._data = {
+            key: torch.tensor(value["data"], dtype=self._dtype).reshape(value["shape"]) for key, value in objective["data"].items()
+        }
+
+    def _group(self, group: GroupOptions) -> dict[str, Any]:
+        unknown = [name for name in group.params if name not in self._tensors]
+        if unknown:
+            raise RunnerError(f"parameter {unknown[0]!r} does not exist (expected one of {', '.join(self._tensors)})")
+        return {"params": [self._tensors[name] for name in group.params], **_options(group.arguments)}
+
+    def construct(self, groups: Sequence[GroupOptions]) -> None:
+        self._optimizer = self._make([self._group(group) for group in groups])
+
+    def add_group(self, group: GroupOptions) -> None:
+        self._optimizer.add_param_group(self._group(group))
+
+    def set_options(self, group: int, arguments: Mapping[str, Any]) -> None:
+        groups = self._optimizer.param_groups
+        if not 0 <= group < len(groups):
+            raise HyperError(f"{self.start.optimizer}: group {group} does not exist (expected 0 to {len(groups) - 1})")
+        groups[group].update(_options(arguments))
+
+    def zero_gradients(self) -> None:
+        for tensor in self._tensors.values():
+            tensor.grad = None
+
+    def add_gradients(self, gradients: Tensors) -> None:
+        for name, fresh in gradients.items():
+            tensor = self._tensors[name]
+            if tensor.grad is None:
+                tensor.grad = torch.from_numpy(fresh.copy())
+            else:
+                tensor.grad.add_(torch.from_numpy(fresh.copy()))
+
+    def backward(self) -> float:
+        with self._evaluation_point():
+            env: dict[str, Any] = {**self._data, **self._tensors}
+            for label, expression in self._statements:
+                env[label] = evaluate(expression, env, TensorNamespace)
+            loss: Tensor = env["loss"]
+            if loss.requires_grad:
+                loss.backward()  # type: ignore[no-untyped-call]
+        return float(loss.detach())
+
+    def _evaluation_point(self) -> AbstractContextManager[None]:
+        move: Callable[[], AbstractContextManager[None]] = getattr(self._optimizer, "at_gradient_point", nullcontext)
+        return move()
+
+    def drop_gradients(self, names: Iterable[str]) -> None:
+        for name in names:
+            self._tensors[name].grad = None
+
+    def gradients(self) -> Mapping[str, Array | None]:
+        return {name: None if t.grad is None else _array(t.grad) for name, t in self._tensors.items()}
+
+    def step(self) -> None:
+        self._optimizer.step()
+
+    def params(self) -> Tensors:
+        return {name: _array(tensor) for name, tensor in self._tensors.items()}
+
+    def state(self) -> States:
+        out: States = {}
+        for name, tensor in self._tensors.items():
+            held = self._optimizer.state.get(tensor, {})
+            out[name] = {var: _array(held[key]) for var, key in self.start.state.items() if held.get(key) is not None}
+        return out
+
+    def save(self) -> bytes:
+        buffer = io.BytesIO()
+        torch.save(self._optimizer.state_dict(), buffer)
+        return buffer.getvalue()
+
+    def load(self, saved: bytes) -> None:
+        self._optimizer.load_state_dict(torch.load(io.BytesIO(saved), weights_only=True))
+
+    def assign(self, params: Tensors, state: States, count: Mapping[str, int]) -> None:
+        with torch.no_grad():
+            for name, value in params.items():
+                self._tensors[name].copy_(torch.from_numpy(value.copy()))
+        for name, number in count.items():
+            held = self._optimizer.state
+            held.pop(self._tensors[name], None)
+            if number:
+                tensors = {self.start.state[var]: torch.from_numpy(value.copy()) for var, value in state.get(name, {}).items()}
+                held[self._tensors[name]] = {"step": self._make_count(number), **tensors}
+
+
+def _array(tensor: Tensor) -> Array:
+    return tensor.detach().cpu().numpy().copy()
+
+
+def _options(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in arguments.items()}

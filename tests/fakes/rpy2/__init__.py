@@ -1,0 +1,1 @@
+"""Stands in for rpy2, so that the worker is tested without R."""

@@ -1,0 +1,1 @@
+"""Witnesses: what others published, transcribed literally. Nothing here imports crossoptim."""
