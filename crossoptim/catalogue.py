@@ -27,7 +27,7 @@ Rows = list[dict[str, Any]]
 
 def optimizers() -> Rows:
     """Rules and presets with the classes that implement them."""
-    names = [(r.name, r.title, r.name, {}) for r in all_rules().values()]
+    names: list[tuple[str, str, str, dict[str, str]]] = [(r.name, r.title, r.name, {}) for r in all_rules().values()]
     names += [(p.name, p.title, r.name, dict(p.switches)) for r, p in all_presets().values()]
     return [
         {
@@ -72,7 +72,9 @@ def ecosystems() -> Rows:
 
 def quirks() -> Rows:
     """Every known departure."""
-    return [{"id": q.id, "kind": q.kind, "classes": list(q.bindings), "versions": q.versions, "title": q.title} for q in all_quirks().values()]
+    return [
+        {"id": q.id, "kind": q.kind, "classes": list(q.bindings), "versions": q.versions, "title": q.title} for q in all_quirks().values()
+    ]
 
 
 def quirk_titles() -> dict[str, str]:
@@ -139,7 +141,9 @@ def _optimizer_page(name: str, setting: Setting) -> Page:
             out.print(f"  [bold]{switch.name}[/bold]: {switch.doc}")
             for value in switch.values:
                 mark = "*" if setting.values[switch.name] == value else " "
-                out.print(f"   {mark} {value:<14} {switch.sources.get(value, '')}  [dim]witness: {switch.witness.get(value, 'unverified')}[/dim]")
+                out.print(
+                    f"   {mark} {value:<14} {switch.sources.get(value, '')}  [dim]witness: {switch.witness.get(value, 'unverified')}[/dim]"
+                )
         out.print("\n[bold]State[/bold]")
         out.print(_state_table(setting, related))
         found = [q for e in related for q in _quirks_of(e, setting)]

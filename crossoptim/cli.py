@@ -33,9 +33,15 @@ out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 JsonFile = Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON; - for standard output.")]
-FixturesDir = Annotated[Path | None, typer.Option("--fixtures", metavar="DIR", help="The fixtures folder (default: the one of this installation).")]
-Select = Annotated[list[str] | None, typer.Option("--select", "-s", metavar="GLOB", help="Cases by id, e.g. 'adam/*' or '*resume*'. Repeatable.")]
-Runners = Annotated[list[str] | None, typer.Option("--runner", "-r", metavar="NAME", help="Implementations (crossoptim list implementations). Repeatable.")]
+FixturesDir = Annotated[
+    Path | None, typer.Option("--fixtures", metavar="DIR", help="The fixtures folder (default: the one of this installation).")
+]
+Select = Annotated[
+    list[str] | None, typer.Option("--select", "-s", metavar="GLOB", help="Cases by id, e.g. 'adam/*' or '*resume*'. Repeatable.")
+]
+Runners = Annotated[
+    list[str] | None, typer.Option("--runner", "-r", metavar="NAME", help="Implementations (crossoptim list implementations). Repeatable.")
+]
 
 
 def main() -> None:
@@ -133,7 +139,9 @@ def list_command(
 @app.command()
 def show(
     name: Annotated[str, typer.Argument(help="An optimizer, quirk, problem or case.")],
-    settings: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A hyperparameter or switch of the equation shown.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A hyperparameter or switch of the equation shown.")
+    ] = None,
     latex: Annotated[bool, typer.Option("--latex", help="The equation as LaTeX.")] = False,
     json_file: JsonFile = None,
 ) -> None:
@@ -178,8 +186,10 @@ def _selected(ids: Sequence[str], patterns: Sequence[str] | None) -> list[str]:
     chosen = [i for i in ids if any(fnmatch(i, p) for p in patterns)]
     for pattern in patterns:
         if not any(fnmatch(i, pattern) for i in ids):
-            raise UnknownNameError("case", pattern, list(ids)) if not set("*?[") & set(pattern) else CrossoptimError(
-                f"--select {pattern!r} matches no case (crossoptim list cases)"
+            raise (
+                UnknownNameError("case", pattern, list(ids))
+                if not set("*?[") & set(pattern)
+                else CrossoptimError(f"--select {pattern!r} matches no case (crossoptim list cases)")
             )
     return chosen
 
@@ -195,7 +205,9 @@ def _load(folder: Path, patterns: Sequence[str] | None) -> list[tuple[Case, Traj
 
 @app.command()
 def export(
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="Where to write (default: the fixtures of this checkout).")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Where to write (default: the fixtures of this checkout).")
+    ] = None,
     select: Select = None,
     verify: Annotated[bool, typer.Option("--verify", help="Write nothing; exit 1 if a file would change.")] = False,
 ) -> None:
@@ -233,8 +245,12 @@ def check(
     ] = None,
     transport: Annotated[str, typer.Option(help="How to reach R: auto (rpy2, else Rscript), rpy2, rscript.")] = "auto",
     source: Annotated[str, typer.Option(help="auto (live where installed, else recorded), live, recorded.")] = "auto",
-    command: Annotated[list[str] | None, typer.Option("--command", metavar="COMMAND", help="A program that speaks the protocol, as one more runner.")] = None,
-    ignore_quirk: Annotated[list[str] | None, typer.Option("--ignore-quirk", metavar="ID", help="Judge as if this quirk were not known.")] = None,
+    command: Annotated[
+        list[str] | None, typer.Option("--command", metavar="COMMAND", help="A program that speaks the protocol, as one more runner.")
+    ] = None,
+    ignore_quirk: Annotated[
+        list[str] | None, typer.Option("--ignore-quirk", metavar="ID", help="Judge as if this quirk were not known.")
+    ] = None,
     fixtures: FixturesDir = None,
     json_file: JsonFile = None,
 ) -> None:
@@ -281,7 +297,9 @@ def record(
     """
     from crossoptim.runners.campaign import RECORDABLE, Campaign
 
-    campaign = Campaign(fixtures=_fixtures(fixtures), implementations=runner or list(RECORDABLE), modes=None, transport=transport, source="live")
+    campaign = Campaign(
+        fixtures=_fixtures(fixtures), implementations=runner or list(RECORDABLE), modes=None, transport=transport, source="live"
+    )
     cases = _load(campaign.fixtures, select)
     with _progress("verify" if verify else "record", campaign.size(cases)) as tick:
         outcome = campaign.verify(cases, tick) if verify else campaign.record(cases, tick)

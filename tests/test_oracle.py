@@ -22,7 +22,7 @@ from crossoptim.golden.double_double import DoubleDouble
 from crossoptim.golden.oracle import MP, round_to
 from crossoptim.golden.reference import DTYPES, Reference
 from crossoptim.golden.trajectory import initial_state
-from crossoptim.spec.expr import call, name
+from crossoptim.spec.expr import call, name, parse
 from crossoptim.spec.model import Flag, Real, Setting, Switch
 from crossoptim.spec.rules import all_rules, resolve
 from crossoptim.spec.trace import trace
@@ -276,18 +276,30 @@ def test_a_comparison_with_nan_is_false_and_the_maximum_with_nan_is_nan() -> Non
 singles = st.floats(2.0**-60, 2.0**60, width=32) | st.floats(-(2.0**60), -(2.0**-60), width=32)
 
 
+def single(text: str, **values: float) -> float:
+    """A float32 scalar from expression text."""
+    root = parse(text)
+    return oracle.float32_scalar(root, values, 1, (0,) * oracle.faithful_operations(root))
+
+
 @pytest.mark.parametrize("op", OPERATIONS)
 @given(a=singles, b=singles)
 def test_a_float32_scalar_rounds_as_the_hardware_does(op: str, a: float, b: float) -> None:
-    assert OPERATIONS[op](oracle.Float32(a), oracle.Float32(b)).value == float(OPERATIONS[op](np.float32(a), np.float32(b)))
+    assert single(f"a {op} b", a=a, b=b) == float(OPERATIONS[op](np.float32(a), np.float32(b)))
 
 
 @given(singles)
 def test_a_float32_scalars_root_rounds_as_the_hardware_does(a: float) -> None:
-    assert oracle.Float32.sqrt(oracle.Float32(abs(a))).value == float(np.sqrt(np.float32(abs(a))))
+    assert single("sqrt(a)", a=abs(a)) == float(np.sqrt(np.float32(abs(a))))
 
 
 @given(st.floats(0.5, 0.9999), st.integers(1, 200))
-def test_a_float32_scalars_power_is_the_nearest_to_the_exact_one(beta: float, t: int) -> None:
-    base = oracle.Float32(beta)
-    assert (base ** oracle.Float32(t)).value == nearest_float32(Fraction(base.value) ** t)
+def test_a_float32_scalars_power_is_the_nearest_to_the_exact_one(beta: float, exponent: int) -> None:
+    base = float(np.float32(beta))
+    assert single("a ** b", a=beta, b=exponent) == nearest_float32(Fraction(base) ** exponent)
+
+
+def test_a_faithful_operation_may_be_moved_to_its_neighbours() -> None:
+    root = parse("1 - a ** b")
+    exact, up, down = (oracle.float32_scalar(root, {"a": 0.9, "b": 4.0}, 1, (ulps,)) for ulps in (0, 1, -1))
+    assert up < exact < down and down - exact == exact - up == 2.0**-24

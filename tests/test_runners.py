@@ -289,6 +289,7 @@ def _vicious(vice: str) -> dict[str, Any]:
         ("NaN", r"answered '.*NaN}' \(expected one JSON object\)"),
         ("deep", r"answered '\[\[\[.*\.\.\.' \(expected one JSON object\)"),
         ("two lines", r"answered more than one line"),
+        ("a line and a half", r"answered more than one line: '{\"out' follows the answer"),
         ("no outcome", r"outcome None \(expected one of ok, unsupported, error\)"),
         ("other outcome", r"outcome 'maybe'"),
         ("no reason", r"no 'reason' beside outcome 'unsupported'"),

@@ -2,7 +2,7 @@
 
 Both sides run the same steps from the same start. Each step rounds some sixteen times at most, and an error lives on undiminished at
 most until the last step: hence ``16 * steps`` units of roundoff, relative to the largest parameter of the path. A wrong variant is
-off by a thousand times more, which is asserted too.
+off by a hundred times more, which is asserted too.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Array = NDArray[Any]
 STEPS = 30
 CHANGE = 15  # the step before which the learning rate changes
 PAPERS = "tests/witness/papers.py: "
-POWER = 1000  # a flipped switch moves the path by more than so many tolerances
+POWER = 100  # a flipped switch moves the path by more than so many tolerances
 UNIT = {"float32": 2.0**-24, "float64": 2.0**-53}
 
 # A setting in which each switch matters. A new switch fails here until somebody says when it bites.

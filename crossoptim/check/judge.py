@@ -41,7 +41,8 @@ class Prediction:
     def inside(self, got: Array) -> NDArray[np.bool_]:
         """Elementwise: equal (NaN to NaN), or within the bound of a finite value.
 
-        Where an operand is infinite, the order of operations decides between NaN and infinity: ``m + c (g - m)`` and ``(1 - c) m + c g`` differ.
+        Where an operand is infinite, the order of operations decides between NaN and infinity, as in ``m + c (g - m)``
+        and ``(1 - c) m + c g``.
         """
         with np.errstate(all="ignore"):
             distance = self.value.distance(got) if isinstance(self.value, DoubleDouble) else np.abs(got.astype(np.float64) - self.value)
@@ -51,7 +52,9 @@ class Prediction:
 
     def rows(self, chosen: NDArray[np.bool_]) -> Prediction:
         """Some of the rows."""
-        value = DoubleDouble(self.value.high[chosen], self.value.low[chosen]) if isinstance(self.value, DoubleDouble) else self.value[chosen]
+        value = (
+            DoubleDouble(self.value.high[chosen], self.value.low[chosen]) if isinstance(self.value, DoubleDouble) else self.value[chosen]
+        )
         return Prediction(self.reference[chosen], value, self.bound[chosen])
 
     def replaced(self, where: NDArray[np.bool_], other: Prediction) -> Prediction:
@@ -106,7 +109,12 @@ class Judge:
     def active(self, member: Membership) -> tuple[Quirk, ...]:
         """The quirks whose condition holds for a parameter's setting."""
         starts = self._first_steps
-        group = {name: starts[name] for members in self.case.timeline for name, m in members.items() if m.group == member.group and name in starts}
+        group = {
+            name: starts[name]
+            for members in self.case.timeline
+            for name, m in members.items()
+            if m.group == member.group and name in starts
+        }
         site = QuirkSite(
             h=member.setting.h,
             dtype=self.case.dtype,
@@ -196,12 +204,14 @@ class Judge:
     def _bent(
         self, rows: list[Row], quirks: tuple[Quirk, ...], got: Trajectory, name: str, carried: Mapping[str, Prediction]
     ) -> dict[str, Prediction]:  # fmt: skip
-        """What the quirks predict. Scalars made in float32 depend on how a library rounds powers and roots: each row is held against the
-        admissible neighbour that fits it."""
+        """What the quirks predict.
+
+        Scalars made in float32 depend on how a library rounds powers and roots: each row is held against the neighbour that fits.
+        """
         best = predict(rows, quirks, self.case.dtype, carried)
         actual = np.stack([np.ravel(got.params[name][row.step - 1]) for row in rows])  # type: ignore[arg-type]
         for rounding in _roundings(trace(rows[0].member.setting), quirks):
-            bad = ~best[PARAM].inside(actual).all(axis=1)
+            bad = ~np.asarray(best[PARAM].inside(actual).all(axis=1))
             if not bad.any():
                 break
             other = predict([row for row, b in zip(rows, bad, strict=True) if b], quirks, self.case.dtype, carried, rounding)
@@ -230,7 +240,9 @@ class Judge:
     ) -> None:
         missing = next((step for step in steps if column[step - 1] is None), None)
         if missing is not None:
-            tally.diverges(Finding(missing, label, (), np.nan, float(np.ravel(plain.centre())[0]) if plain.centre().size else 0.0, 0.0, np.inf))
+            tally.diverges(
+                Finding(missing, label, (), np.nan, float(np.ravel(plain.centre())[0]) if plain.centre().size else 0.0, 0.0, np.inf)
+            )
             return
         actual = np.stack([np.ravel(column[step - 1]) for step in steps])  # type: ignore[arg-type]
         tally.count(bool(equal(actual, plain.reference).all()))
@@ -304,7 +316,10 @@ class Judge:
         for step in range(1, self.case.steps + 1):
             if got.grads[name][step - 1] is not None:
                 continue
-            columns = {f"state/{name}/{var}": (rows, self._state_before(got, name, var, step, mode)) for var, rows in got.state.get(name, {}).items()}
+            columns = {
+                f"state/{name}/{var}": (rows, self._state_before(got, name, var, step, mode))
+                for var, rows in got.state.get(name, {}).items()
+            }
             columns[f"params/{name}"] = (got.params[name], self._param_before(got, name, step, mode))
             for label, (rows, before) in columns.items():
                 now = rows[step - 1]
@@ -454,7 +469,9 @@ def step_scalars(equation: Equation, reals: Mapping[str, float], t: int, low: Ma
 
 
 @lru_cache(maxsize=65536)
-def _scalars(equation: Equation, reals: tuple[tuple[str, float], ...], t: int, low: tuple[tuple[str, tuple[int, ...]], ...]) -> dict[str, Scalar]:
+def _scalars(
+    equation: Equation, reals: tuple[tuple[str, float], ...], t: int, low: tuple[tuple[str, tuple[int, ...]], ...]
+) -> dict[str, Scalar]:
     exact = oracle.step_scalars(equation, dict(reals), t)
     double = {key: Bounded.exact(np.float64(value), PRECISIONS["float64"]) for key, value in (*reals, ("t", float(t)))}
     memo: dict[int, Any] = {}
@@ -489,7 +506,10 @@ def _gradient(problem: Problem, key: tuple[tuple[str, bytes, tuple[int, ...]], .
     precision = PRECISIONS[dtype]
     p = SimpleNamespace(**{name: Bounded.exact(value.astype(np.float64), precision) for name, value in points.items()})
     d = SimpleNamespace(
-        **{name: Bounded.exact(np.asarray(value, dtype=DTYPES[dtype]).astype(np.float64), precision) for name, value in problem.data.items()}
+        **{
+            name: Bounded.exact(np.asarray(value, dtype=DTYPES[dtype]).astype(np.float64), precision)
+            for name, value in problem.data.items()
+        }
     )
     with np.errstate(all="ignore"):
         rough = problem.gradient(BoundedArrays, p, d)

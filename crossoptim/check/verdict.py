@@ -36,7 +36,9 @@ class Finding:
     def sentence(self) -> str:
         """What, where, how far."""
         place = f"{self.tensor}[{', '.join(map(str, self.element))}]" if self.element else self.tensor
-        return f"step {self.step}, {place}: {self.got:.17g} (expected {self.expected:.17g} within {self.bound:.2g}; {self.ulps:.3g} ulps away)"
+        return (
+            f"step {self.step}, {place}: {self.got:.17g} (expected {self.expected:.17g} within {self.bound:.2g}; {self.ulps:.3g} ulps away)"
+        )
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,9 @@ def read_manifest(target: Path) -> dict[str, str]:
     """
     data = read(target / MANIFEST)
     if not isinstance(data, dict) or data.get("schema") != MANIFEST_SCHEMA:
-        raise FixtureError(f"{target / MANIFEST}: schema {data.get('schema') if isinstance(data, dict) else data!r} (expected {MANIFEST_SCHEMA!r})")
+        raise FixtureError(
+            f"{target / MANIFEST}: schema {data.get('schema') if isinstance(data, dict) else data!r} (expected {MANIFEST_SCHEMA!r})"
+        )
     files: dict[str, str] = data["files"]
     return files
 

@@ -206,8 +206,8 @@ def _trajectory(data: dict[str, Any], case: Case, path: Path) -> Trajectory:
     )
     for key in shapes:
         out.state.setdefault(key, {})
-        for step, row in enumerate(out.grads[key]):
-            if row is not None and out.scalars[key][step] is None:
+        for step, grad in enumerate(out.grads[key]):
+            if grad is not None and out.scalars[key][step] is None:
                 out.scalars[key][step] = {}
     return out
 

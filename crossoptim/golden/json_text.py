@@ -1,4 +1,4 @@
-"""JSON as the fixtures write it: 17 significant digits, ``-0.0`` with its point, non-finite numbers as strings, one row of numbers a line."""
+"""JSON as the fixtures write it: 17 significant digits, ``-0.0`` with its point, non-finite numbers as strings, a row a line."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def write_whole(path: Path, content: str) -> None:
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
             file.write(content)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise

@@ -26,7 +26,13 @@ MP.dps = 60
 
 def _each(function: Any) -> Any:
     def apply(x: Any) -> Any:
-        return np.vectorize(function, otypes=[object])(x) if isinstance(x, np.ndarray) and x.size else x if isinstance(x, np.ndarray) else function(x)
+        return (
+            np.vectorize(function, otypes=[object])(x)
+            if isinstance(x, np.ndarray) and x.size
+            else x
+            if isinstance(x, np.ndarray)
+            else function(x)
+        )
 
     return apply
 
@@ -125,7 +131,9 @@ def float32_scalar(root: Expr, reals: dict[str, float], t: int, ulps: Sequence[i
     off, memo = iter(ulps), dict[int, Any]()
     for node in walk(root):
         operands = {str(i): memo[id(arg)] for i, arg in enumerate(node.args)}
-        exact = evaluate(Expr(node.op, tuple(name(key) for key in operands), node.label, node.value), {**env, **operands}, Oracle, literal=MP.mpf)
+        exact = evaluate(
+            Expr(node.op, tuple(name(key) for key in operands), node.label, node.value), {**env, **operands}, Oracle, literal=MP.mpf
+        )
         if isinstance(exact, bool):
             memo[id(node)] = exact
             continue

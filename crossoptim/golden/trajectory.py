@@ -23,8 +23,8 @@ Rows = list[Array | None]
 class Trajectory:
     """Columnar: for each tensor one row a step, taken right after the step.
 
-    ``grads`` are as the step used them, ``grads_after`` as it left them (given only where that differs), ``fresh`` what the backward pass of
-    this step added (given only where gradients accumulate).
+    ``grads`` are as the step used them, ``grads_after`` as it left them (given only where that differs), ``fresh`` what the backward
+    pass of this step added (given only where gradients accumulate).
     """
 
     params: dict[str, Rows] = field(default_factory=dict)
@@ -93,8 +93,8 @@ def golden(case: Case) -> Trajectory:
                     used = np.asarray(previous + used)
                 count[n] += 1
                 scalars = oracle.rounded_scalars(member.setting, count[n])
-                for var in member.setting.state:
-                    state[n].setdefault(var.name, initial_state(var, params[n]))
+                for variable in member.setting.state:
+                    state[n].setdefault(variable.name, initial_state(variable, params[n]))
                 current = {var.name: state[n][var.name] for var in member.setting.state}
                 outputs = reference.step(trace(member.setting), step_env(member, scalars, params[n], used, current), case.dtype)
                 params[n] = outputs.pop("p")

@@ -1,4 +1,4 @@
-"""A campaign: cases on implementations, judged, recorded or verified. Everything that ``check`` and ``record`` do between files and screen."""
+"""A campaign: cases on implementations, judged, recorded or verified; what ``check`` and ``record`` do between files and screen."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 from rich.console import Console
 
@@ -92,7 +92,7 @@ class Campaign:
         with Runners(self._transport()) as runners:
             columns = [self._column(implementation, runners) for implementation in self.implementations]
             for command in self.commands:
-                columns.append(_live(Implementation(command.name, command.name), command))
+                columns.append(_live(Implementation(command.name, command.name, evaluates_specification=True), command))
             lanes: dict[object, list[_Column]] = {}
             for column in columns:
                 lanes.setdefault(_lane(column), []).append(column)
@@ -168,7 +168,7 @@ class Campaign:
     def _transport(self) -> Transport:
         """rpy2 where it works, else Rscript."""
         if self.transport != "auto":
-            return _one_of("transport", self.transport, TRANSPORTS)
+            return cast(Transport, self.transport)
         try:
             r_child("rpy2").close()
         except UnavailableError:
@@ -276,5 +276,3 @@ def _one_of(kind: str, value: str, allowed: Sequence[Any]) -> Any:
     if value not in allowed:
         raise UnknownNameError(kind, value, list(allowed))
     return value
-
-

@@ -82,7 +82,7 @@ class Child:
         if exchange.is_alive():
             self._fail(f"{task}: no answer within {timeout:g} s, killed")
         line = received[0]
-        if not line.endswith(b"\n"):
+        if b"\n" not in line:
             if len(line) >= _LONGEST_LINE:
                 self._fail(f"{task}: answered a line of more than {_LONGEST_LINE >> 20} MiB")
             self._fail(f"{task}: ended without an answer ({_ending(process)})" + (f" after {_quote(line)}" if line else ""))

@@ -196,8 +196,7 @@ def read_trajectory(answer: Mapping[str, Any], case: Case, where: str) -> Trajec
     return Trajectory(
         params=params,
         state={
-            key: {var: rows(column, shapes[key], f"state/{key}/{var}") for var, column in (states.get(key) or {}).items()}
-            for key in shapes
+            key: {var: rows(column, shapes[key], f"state/{key}/{var}") for var, column in (states.get(key) or {}).items()} for key in shapes
         },
         grads=table("gradients"),
         grads_after=table("gradients_after"),

@@ -33,8 +33,8 @@ _PRECEDENCE = {"<": 1, ">": 1, "<=": 1, ">=": 1, "+": 2, "-": 2, "*": 3, "/": 3,
 class Expr:
     """One operation of the graph.
 
-    ``op`` is ``"name"``, ``"number"``, ``"neg"``, a key of :data:`BINARY` or one of :data:`CALLS`. ``label`` is the name of a leaf, ``value``
-    a literal. ``truth`` lets a hyperparameter stand in an ``if`` while it is traced; ``on_truth`` is told that it did.
+    ``op`` is ``"name"``, ``"number"``, ``"neg"``, a key of :data:`BINARY` or one of :data:`CALLS`. ``label`` is the name of a leaf,
+    ``value`` a literal. ``truth`` lets a hyperparameter stand in an ``if`` while it is traced; ``on_truth`` is told that it did.
     """
 
     op: str

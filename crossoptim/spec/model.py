@@ -96,8 +96,8 @@ Hyper = Real | Flag
 class StateVar:
     """A tensor that an optimizer keeps for each parameter, of the parameter's shape and dtype.
 
-    ``init`` is ``"zeros"`` or ``"param"`` (a copy of the parameter). ``when`` says for which settings it exists. ``gradient_point`` marks the
-    variable at which the gradient is to be evaluated instead of the parameter.
+    ``init`` is ``"zeros"`` or ``"param"`` (a copy of the parameter). ``when`` says for which settings it exists. ``gradient_point`` marks
+    the variable at which the gradient is to be evaluated instead of the parameter.
     """
 
     name: str
@@ -255,7 +255,7 @@ class Binding:
 
 @dataclass(frozen=True)
 class Edit:
-    """Replace a part of the graph: ``find`` and ``replace`` are expression text in the rule's names; capital letters stand for any operand."""
+    """Replace a part of the graph: ``find`` and ``replace`` are expression text in the rule's names; capitals stand for any operand."""
 
     find: str
     replace: str
@@ -290,8 +290,8 @@ Effect = Edit | GradientAfter | Precision | Raises
 class Quirk:
     """One library's departure from the equation, with the prediction of what it computes instead.
 
-    ``when`` sees a :class:`QuirkSite` (case-level facts). ``versions`` is the range in which it was seen. ``implementations`` restricts it to
-    some of a library's execution paths.
+    ``when`` sees a :class:`QuirkSite` (case-level facts). ``versions`` is the range in which it was seen. ``implementations`` restricts
+    it to some of a library's execution paths.
     """
 
     id: str

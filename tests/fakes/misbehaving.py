@@ -44,6 +44,12 @@ def break_off() -> None:
     os._exit(0)
 
 
+def go_on() -> None:
+    """Begin a second line."""
+    sys.stdout.write('{"outcome": "ok"}\n{"out')
+    sys.stdout.flush()
+
+
 def talk_later() -> None:
     """Answer, and then say more."""
     say('{"outcome": "ok"}')
@@ -62,6 +68,7 @@ VICES: dict[str, Callable[[], None]] = {
     "deep": lambda: say("[" * 100_000),
     "half a line": break_off,
     "two lines": lambda: say('{"outcome": "ok"}\n{"outcome": "ok"}'),
+    "a line and a half": go_on,
     "no outcome": lambda: say("{}"),
     "other outcome": lambda: say('{"outcome": "maybe"}'),
     "no reason": lambda: say('{"outcome": "unsupported"}'),

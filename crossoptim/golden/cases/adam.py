@@ -30,8 +30,13 @@ shared = ("GradientAccumulation",)
 adam.add("decay", "weight decay enters the gradient", weight_decay=0.1)
 adam.add("decay", "weight decay on three tensors", problem="injected", weight_decay=0.1, dtypes="f64")
 adam.add("decay_large", "weight decay that outweighs the gradient", dtypes="f32", weight_decay=10.0)
-adam.add("decay_accumulate", "weight decay must not stay in the gradient that is accumulated", weight_decay=0.5, flags=shared,
-         events=tuple(Event("accumulate", s) for s in range(5, 9)))  # fmt: skip
+adam.add(
+    "decay_accumulate",
+    "weight decay must not stay in the gradient that is accumulated",
+    weight_decay=0.5,
+    flags=shared,
+    events=tuple(Event("accumulate", s) for s in range(5, 9)),
+)
 adam.add("decay_switched_on", "weight decay set in mid-run", dtypes="f64", events=(Event("set", 11, hyper={"weight_decay": 0.5}),))
 
 adam.topic("amsgrad")
@@ -46,21 +51,46 @@ adam.add("maximize_amsgrad", "ascent with amsgrad", dtypes="f32", maximize=True,
 
 adam.topic("published variants")
 adam.add("eps_inside", "eps under the root", eps_placement="inside", eps=0.01)
-adam.add("eps_inside_before", "eps under the root, before bias correction", dtypes="f64", eps_placement="inside", eps_order="before", eps=0.01)
+adam.add(
+    "eps_inside_before", "eps under the root, before bias correction", dtypes="f64", eps_placement="inside", eps_order="before", eps=0.01
+)
 adam.add("eps_before", "epsilon hat: eps before bias correction", eps_order="before", eps=0.01)
 adam.add("uncorrected", "no bias correction", bias_correction="off")
-adam.add("uncorrected_eps_inside", "no bias correction, eps under the root", dtypes="f64", bias_correction="off", eps_placement="inside", eps=0.01)
-adam.add("uncorrected_amsgrad", "amsgrad as the paper has it, without bias correction", dtypes="f64",
-         bias_correction="off", amsgrad=True, beta2=0.9)  # fmt: skip
+adam.add(
+    "uncorrected_eps_inside",
+    "no bias correction, eps under the root",
+    dtypes="f64",
+    bias_correction="off",
+    eps_placement="inside",
+    eps=0.01,
+)
+adam.add(
+    "uncorrected_amsgrad",
+    "amsgrad as the paper has it, without bias correction",
+    dtypes="f64",
+    bias_correction="off",
+    amsgrad=True,
+    beta2=0.9,
+)
 adam.add("uncorrected_decay", "no bias correction, with weight decay", dtypes="f32", bias_correction="off", weight_decay=0.1)
 adam.add("eps_inside_amsgrad", "eps under the root, with amsgrad", dtypes="f64", eps_placement="inside", amsgrad=True, eps=0.01, beta2=0.9)
 adam.add("eps_before_amsgrad", "epsilon hat with amsgrad", dtypes="f32", eps_order="before", amsgrad=True, eps=0.01, beta2=0.9)
 
 add_events(adam, weight_decay=0.1)
 adam.topic("resume")
-adam.add("resume_amsgrad", "all three state tensors are saved", problem="injected", dtypes="f64", amsgrad=True, beta2=0.5, events=(Event("resume", 16),))
+adam.add(
+    "resume_amsgrad",
+    "all three state tensors are saved",
+    problem="injected",
+    dtypes="f64",
+    amsgrad=True,
+    beta2=0.5,
+    events=(Event("resume", 16),),
+)
 adam.topic("betas changed")
-adam.add("beta1_drops", "beta1 changed in mid-run, as one-cycle schedules do", dtypes="f64", events=(Event("set", 11, hyper={"beta1": 0.5}),))
+adam.add(
+    "beta1_drops", "beta1 changed in mid-run, as one-cycle schedules do", dtypes="f64", events=(Event("set", 11, hyper={"beta1": 0.5}),)
+)
 add_extremes(adam, amsgrad=True, weight_decay=0.1)
 
 adamw = Cases("adamw", lr=0.1)
@@ -74,8 +104,12 @@ adamw.topic("weight decay")
 adamw.add("decay_large", "decay that is felt", weight_decay=0.5)
 adamw.add("decay_flip", "lr times decay above one flips the sign", dtypes="f64", lr=0.5, weight_decay=3.0)
 adamw.add("decay_maximize", "decoupled decay while ascending", dtypes="f64", maximize=True, weight_decay=0.5)
-adamw.add("decay_groups", "decay in one group only, as is usual for biases", problem="injected",
-          groups=(Group(("matrix",), {"weight_decay": 0.5}), Group(("vector", "scalar"), {"weight_decay": 0.0})))  # fmt: skip
+adamw.add(
+    "decay_groups",
+    "decay in one group only, as is usual for biases",
+    problem="injected",
+    groups=(Group(("matrix",), {"weight_decay": 0.5}), Group(("vector", "scalar"), {"weight_decay": 0.0})),
+)
 
 adamw.topic("amsgrad")
 adamw.add("amsgrad", "amsgrad with decoupled decay", amsgrad=True, weight_decay=0.1, beta2=0.9)

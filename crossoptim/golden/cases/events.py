@@ -2,44 +2,84 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from crossoptim.golden.case import Event, Group
 from crossoptim.golden.cases import Cases
 
 
-def add_events(cases: Cases, **hyper: float | bool) -> None:
+def add_events(cases: Cases, **hyper: Any) -> None:
     """The events of the catalogue, under one setting whose state and options all matter."""
     cases.topic("learning rate changed")
-    cases.add("lr-drops", "the learning rate is divided by ten at step 11", events=(Event("set", 11, hyper={"lr": cases.lr / 10}),), **hyper)
     cases.add(
-        "lr-zero", "the learning rate is zero from step 11 to 20: state goes on, parameters stand still", dtypes="f64",
-        events=(Event("set", 11, hyper={"lr": 0.0}), Event("set", 21, hyper={"lr": cases.lr})), **hyper,
-    )  # fmt: skip
+        "lr-drops", "the learning rate is divided by ten at step 11", events=(Event("set", 11, hyper={"lr": cases.lr / 10}),), **hyper
+    )
+    cases.add(
+        "lr-zero",
+        "the learning rate is zero from step 11 to 20: state goes on, parameters stand still",
+        dtypes="f64",
+        events=(Event("set", 11, hyper={"lr": 0.0}), Event("set", 21, hyper={"lr": cases.lr})),
+        **hyper,
+    )
     cases.topic("parameter groups")
     cases.add(
-        "groups", "two groups with their own learning rate and weight decay", problem="injected",
-        groups=(Group(("matrix", "vector"), {"lr": cases.lr / 2}), Group(("scalar",), {"weight_decay": 0.25})), **hyper,
-    )  # fmt: skip
+        "groups",
+        "two groups with their own learning rate and weight decay",
+        problem="injected",
+        groups=(Group(("matrix", "vector"), {"lr": cases.lr / 2}), Group(("scalar",), {"weight_decay": 0.25})),
+        **hyper,
+    )
     cases.add(
-        "group-added", "a group joins before step 11", problem="injected",
-        events=(Event("add_group", 11, params=("scalar",), hyper={"lr": cases.lr / 4}),), **hyper,
-    )  # fmt: skip
+        "group-added",
+        "a group joins before step 11",
+        problem="injected",
+        events=(Event("add_group", 11, params=("scalar",), hyper={"lr": cases.lr / 4}),),
+        **hyper,
+    )
     cases.topic("missing gradients")
-    cases.add("none-first", "no gradient at the first step: the step count starts later", problem="injected", dtypes="f64",
-              events=(Event("none", 1, params=("vector",)), Event("none", 2, params=("vector",))), **hyper)  # fmt: skip
-    cases.add("none-later", "no gradient at step 9: neither parameter nor state may move", problem="injected",
-              events=(Event("none", 9, params=("matrix", "scalar")),), **hyper)  # fmt: skip
-    cases.add("frozen", "one parameter never has a gradient", problem="injected", dtypes="f64",
-              events=(Event("frozen", params=("vector",)),), **hyper)  # fmt: skip
+    cases.add(
+        "none-first",
+        "no gradient at the first step: the step count starts later",
+        problem="injected",
+        dtypes="f64",
+        events=(Event("none", 1, params=("vector",)), Event("none", 2, params=("vector",))),
+        **hyper,
+    )
+    cases.add(
+        "none-later",
+        "no gradient at step 9: neither parameter nor state may move",
+        problem="injected",
+        events=(Event("none", 9, params=("matrix", "scalar")),),
+        **hyper,
+    )
+    cases.add(
+        "frozen",
+        "one parameter never has a gradient",
+        problem="injected",
+        dtypes="f64",
+        events=(Event("frozen", params=("vector",)),),
+        **hyper,
+    )
     cases.topic("accumulated gradients")
-    cases.add("accumulate", "gradients of steps 8 and 16-18 add to what the step before left", flags=("GradientAccumulation",),
-              events=tuple(Event("accumulate", s) for s in (8, 16, 17, 18)), **hyper)  # fmt: skip
+    cases.add(
+        "accumulate",
+        "gradients of steps 8 and 16-18 add to what the step before left",
+        flags=("GradientAccumulation",),
+        events=tuple(Event("accumulate", s) for s in (8, 16, 17, 18)),
+        **hyper,
+    )
     cases.topic("resume")
     cases.add("resume", "saved, rebuilt and loaded before step 16", problem="injected", events=(Event("resume", 16),), **hyper)
-    cases.add("resume-twice", "saved and loaded before the first step with state, and again after a learning-rate change", dtypes="f64",
-              events=(Event("resume", 2), Event("set", 11, hyper={"lr": cases.lr / 3}), Event("resume", 21)), **hyper)  # fmt: skip
+    cases.add(
+        "resume-twice",
+        "saved and loaded before the first step with state, and again after a learning-rate change",
+        dtypes="f64",
+        events=(Event("resume", 2), Event("set", 11, hyper={"lr": cases.lr / 3}), Event("resume", 21)),
+        **hyper,
+    )
 
 
-def add_extremes(cases: Cases, **hyper: float | bool) -> None:
+def add_extremes(cases: Cases, **hyper: Any) -> None:
     """Gradients at the edges of the number format."""
     cases.topic("extreme gradients")
     for problem, comment in {

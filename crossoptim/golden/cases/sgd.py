@@ -37,9 +37,17 @@ sgd.add("decay", "weight decay on three tensors: their positions in the group di
 sgd.add("decay_momentum", "weight decay enters the velocity", momentum=0.9, weight_decay=0.1, flags=index)
 sgd.add("decay_nesterov", "weight decay under Nesterov", dtypes="f64", momentum=0.9, nesterov=True, weight_decay=0.1, flags=index)
 sgd.add("decay_dampening", "weight decay is dampened too", dtypes="f32", momentum=0.9, dampening=0.5, weight_decay=0.1, flags=index)
-sgd.add("decay_groups", "weight decay in one group only", problem="injected", dtypes="f64", flags=index,
-        groups=(Group(("vector", "matrix"), {"weight_decay": 0.5}), Group(("scalar",))))  # fmt: skip
-sgd.add("decay_switched_on", "weight decay set in mid-run", dtypes="f64", flags=index, events=(Event("set", 11, hyper={"weight_decay": 0.5}),))
+sgd.add(
+    "decay_groups",
+    "weight decay in one group only",
+    problem="injected",
+    dtypes="f64",
+    flags=index,
+    groups=(Group(("vector", "matrix"), {"weight_decay": 0.5}), Group(("scalar",))),
+)
+sgd.add(
+    "decay_switched_on", "weight decay set in mid-run", dtypes="f64", flags=index, events=(Event("set", 11, hyper={"weight_decay": 0.5}),)
+)
 
 sgd.topic("maximize")
 sgd.add("maximize", "ascent", maximize=True, lr=0.01)
@@ -49,34 +57,109 @@ sgd.add("maximize_nesterov", "ascent with Nesterov", dtypes="f64", maximize=True
 
 sgd.topic("published variants")
 halved = (Event("set", 11, hyper={"lr": 0.05}),)
-sgd.add("lr_inside", "the learning rate inside the velocity: the same as outside while it is constant", momentum=0.9, momentum_form="lr_inside")
-sgd.add("lr_inside_lr_drops", "the learning rate inside the velocity: a change is felt only gradually", dtypes="f64",
-        momentum=0.9, momentum_form="lr_inside", events=halved)  # fmt: skip
-sgd.add("lr_inside_nesterov", "learning rate inside, Nesterov at the parameter", dtypes="f64",
-        momentum=0.9, momentum_form="lr_inside", nesterov=True, events=halved)  # fmt: skip
-sgd.add("lr_inside_decay", "learning rate inside, with weight decay and dampening", dtypes="f64",
-        momentum=0.9, momentum_form="lr_inside", weight_decay=0.1, dampening=0.3, events=halved)  # fmt: skip
+sgd.add(
+    "lr_inside", "the learning rate inside the velocity: the same as outside while it is constant", momentum=0.9, momentum_form="lr_inside"
+)
+sgd.add(
+    "lr_inside_lr_drops",
+    "the learning rate inside the velocity: a change is felt only gradually",
+    dtypes="f64",
+    momentum=0.9,
+    momentum_form="lr_inside",
+    events=halved,
+)
+sgd.add(
+    "lr_inside_nesterov",
+    "learning rate inside, Nesterov at the parameter",
+    dtypes="f64",
+    momentum=0.9,
+    momentum_form="lr_inside",
+    nesterov=True,
+    events=halved,
+)
+sgd.add(
+    "lr_inside_decay",
+    "learning rate inside, with weight decay and dampening",
+    dtypes="f64",
+    momentum=0.9,
+    momentum_form="lr_inside",
+    weight_decay=0.1,
+    dampening=0.3,
+    events=halved,
+)
 sgd.add("lookahead", "Nesterov as the paper writes it: the gradient is taken ahead", momentum=0.9, nesterov=True, nesterov_form="lookahead")
-sgd.add("lookahead", "the gradient is taken ahead, in a curved valley", problem="rosenbrock", dtypes="f64",
-        lr=0.0005, momentum=0.9, nesterov=True, nesterov_form="lookahead")  # fmt: skip
-sgd.add("lookahead_lr_inside", "the paper's own form, with a learning rate that changes", dtypes="f64",
-        momentum=0.9, nesterov=True, nesterov_form="lookahead", momentum_form="lr_inside", events=halved)  # fmt: skip
-sgd.add("lookahead_lr_drops", "lookahead with the learning rate outside, when it changes", dtypes="f64",
-        momentum=0.9, nesterov=True, nesterov_form="lookahead", events=halved)  # fmt: skip
-sgd.add("lookahead_decay_maximize", "lookahead with weight decay, ascending", dtypes="f64",
-        lr=0.01, momentum=0.5, nesterov=True, nesterov_form="lookahead", weight_decay=0.1, maximize=True)  # fmt: skip
+sgd.add(
+    "lookahead",
+    "the gradient is taken ahead, in a curved valley",
+    problem="rosenbrock",
+    dtypes="f64",
+    lr=0.0005,
+    momentum=0.9,
+    nesterov=True,
+    nesterov_form="lookahead",
+)
+sgd.add(
+    "lookahead_lr_inside",
+    "the paper's own form, with a learning rate that changes",
+    dtypes="f64",
+    momentum=0.9,
+    nesterov=True,
+    nesterov_form="lookahead",
+    momentum_form="lr_inside",
+    events=halved,
+)
+sgd.add(
+    "lookahead_lr_drops",
+    "lookahead with the learning rate outside, when it changes",
+    dtypes="f64",
+    momentum=0.9,
+    nesterov=True,
+    nesterov_form="lookahead",
+    events=halved,
+)
+sgd.add(
+    "lookahead_decay_maximize",
+    "lookahead with weight decay, ascending",
+    dtypes="f64",
+    lr=0.01,
+    momentum=0.5,
+    nesterov=True,
+    nesterov_form="lookahead",
+    weight_decay=0.1,
+    maximize=True,
+)
 sgd.add("dampened", "dampening from the first gradient on", momentum=0.9, dampening=0.5, first_step="dampened")
-sgd.add("dampened_lr_inside", "dampened from the first step, learning rate inside", dtypes="f64",
-        momentum=0.9, dampening=0.5, first_step="dampened", momentum_form="lr_inside", events=halved)  # fmt: skip
+sgd.add(
+    "dampened_lr_inside",
+    "dampened from the first step, learning rate inside",
+    dtypes="f64",
+    momentum=0.9,
+    dampening=0.5,
+    first_step="dampened",
+    momentum_form="lr_inside",
+    events=halved,
+)
 
 add_events(sgd, momentum=0.9, weight_decay=0.1)
 sgd.topic("accumulated gradients")
-sgd.add("accumulate_nesterov", "Nesterov's term must not stay in the gradient that is accumulated", flags=("GradientAccumulation",),
-        momentum=0.9, nesterov=True, events=tuple(Event("accumulate", s) for s in (8, 16, 17)))  # fmt: skip
+sgd.add(
+    "accumulate_nesterov",
+    "Nesterov's term must not stay in the gradient that is accumulated",
+    flags=("GradientAccumulation",),
+    momentum=0.9,
+    nesterov=True,
+    events=tuple(Event("accumulate", s) for s in (8, 16, 17)),
+)
 sgd.topic("resume")
 sgd.add("resume_stateless", "nothing but the parameters to save", dtypes="f64", events=(Event("resume", 16),))
-sgd.add("resume_dampening", "after resuming, the first gradient is not a first gradient", dtypes="f64",
-        momentum=0.9, dampening=0.5, events=(Event("resume", 6),))  # fmt: skip
+sgd.add(
+    "resume_dampening",
+    "after resuming, the first gradient is not a first gradient",
+    dtypes="f64",
+    momentum=0.9,
+    dampening=0.5,
+    events=(Event("resume", 6),),
+)
 sgd.topic("momentum changed")
 sgd.add("momentum_drops", "momentum changed in mid-run", dtypes="f64", momentum=0.9, events=(Event("set", 11, hyper={"momentum": 0.5}),))
 add_extremes(sgd, momentum=0.9, weight_decay=0.1)

@@ -2,7 +2,7 @@
 
 from crossoptim.spec.model import Binding, Ecosystem, Edit, GradientAfter, Quirk, Raises
 
-_ADAM = {
+_ADAM: dict[str, str | tuple[str, ...]] = {
     "lr": "lr",
     "betas": ("beta1", "beta2"),
     "eps": "eps",
@@ -27,7 +27,9 @@ pytorch = Ecosystem(
             state={"velocity": "momentum_buffer"},
             source="torch/optim/sgd.py: _single_tensor_sgd",
         ),
-        Binding("Adam", rule="adam", args=_ADAM, defaults=_ADAM_DEFAULTS, state=_ADAM_STATE, source="torch/optim/adam.py: _single_tensor_adam"),
+        Binding(
+            "Adam", rule="adam", args=_ADAM, defaults=_ADAM_DEFAULTS, state=_ADAM_STATE, source="torch/optim/adam.py: _single_tensor_adam"
+        ),
         Binding(
             "AdamW",
             rule="adam",

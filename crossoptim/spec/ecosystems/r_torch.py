@@ -3,7 +3,13 @@
 from crossoptim.spec.model import Binding, Ecosystem, Edit, GradientAfter, Precision, Quirk, Raises
 
 _SOURCE = "github.com/mlverse/torch@e4de110c1df9130acb9ec927cb220720d9957259"
-_ADAM = {"lr": "lr", "betas": ("beta1", "beta2"), "eps": "eps", "weight_decay": "weight_decay", "amsgrad": "amsgrad"}
+_ADAM: dict[str, str | tuple[str, ...]] = {
+    "lr": "lr",
+    "betas": ("beta1", "beta2"),
+    "eps": "eps",
+    "weight_decay": "weight_decay",
+    "amsgrad": "amsgrad",
+}
 _ADAM_DEFAULTS = {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0, "amsgrad": False}
 
 r_torch = Ecosystem(
@@ -77,7 +83,7 @@ r_torch = Ecosystem(
         ),
         Quirk(
             id="r-torch/adamw/zero-dimensional-raises",
-            title="a parameter without dimensions raises: the bias corrections have shape [1], and a 0-d tensor cannot take the result in place",
+            title="a 0-d parameter raises: the bias corrections have shape [1], and it cannot take the result in place",
             bindings=("optim_adamw",),
             when=lambda site: () in site.shapes,
             effects=(Raises("output with shape [] doesn't match the broadcast shape [1]"),),

@@ -57,7 +57,12 @@ def rule_document(rule: Rule) -> dict[str, Any]:
         ],
         "constraints": [constraint.text for constraint in rule.constraints],
         "presets": {
-            preset.name: {"title": preset.title, "switches": dict(preset.switches), "hyper": dict(preset.hyper), "sources": list(preset.sources)}
+            preset.name: {
+                "title": preset.title,
+                "switches": dict(preset.switches),
+                "hyper": dict(preset.hyper),
+                "sources": list(preset.sources),
+            }
             for preset in rule.presets
         },
     }

@@ -59,10 +59,14 @@ def _scaled(name: str, title: str, factors: dict[int, float]) -> Problem:
     return Problem(name=name, title=title, source="this project", params=_PARAMS, gradients=gradients)
 
 
-zeros = _scaled("zeros", "gradients from a table, zero at steps 1-3 and 12-14", {s: 0.0 for s in (1, 2, 3, 12, 13, 14)})
-huge = _scaled("huge", "gradients from a table, times 2^70 at steps 4-6 and 20: their squares overflow in float32", {s: 2.0**70 for s in (4, 5, 6, 20)})
-tiny = _scaled("tiny", "gradients from a table, times 2^-60 throughout", {s: 2.0**-60 for s in range(1, 1000)})
-denormal = _scaled("denormal", "gradients from a table, times 2^-136 (denormal in float32) at steps 1-10", {s: 2.0**-136 for s in range(1, 11)})
+zeros = _scaled("zeros", "gradients from a table, zero at steps 1-3 and 12-14", dict.fromkeys((1, 2, 3, 12, 13, 14), 0.0))
+huge = _scaled(
+    "huge", "a table, times 2^70 at steps 4-6 and 20: squares overflow in float32", dict.fromkeys((4, 5, 6, 20), 2.0 ** 70)
+)
+tiny = _scaled("tiny", "gradients from a table, times 2^-60 throughout", dict.fromkeys(range(1, 1000), 2.0 ** (-60)))
+denormal = _scaled(
+    "denormal", "gradients from a table, times 2^-136 (denormal in float32) at steps 1-10", dict.fromkeys(range(1, 11), 2.0 ** (-136))
+)
 infinite = _scaled("infinite", "gradients from a table, +Inf at step 10 and -Inf at step 20", {10: float("inf"), 20: float("-inf")})
 not_a_number = _scaled("not_a_number", "gradients from a table, NaN at step 10", {10: float("nan")})
 

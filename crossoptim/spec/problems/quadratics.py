@@ -22,8 +22,18 @@ def _quadratic(name: str, title: str, source: str, curvature: tuple[float, float
 
 ravine = _quadratic("ravine", "0.1 x1^2 + 2 x2^2", "Dive into Deep Learning, section on momentum", (0.1, 2.0), 0.0, (-5.0, -2.0))
 isotropic = _quadratic(
-    "isotropic", "0.2 x1^2 + 0.2 x2^2 - 5", "Keydana, Deep Learning and Scientific Computing with R torch, chapter 8", (0.2, 0.2), -5.0, (6.0, 6.0)
+    "isotropic",
+    "0.2 x1^2 + 0.2 x2^2 - 5",
+    "Keydana, Deep Learning and Scientific Computing with R torch, chapter 8",
+    (0.2, 0.2),
+    -5.0,
+    (6.0, 6.0),
 )
 anisotropic = _quadratic(
-    "anisotropic", "0.2 x1^2 + 2 x2^2 - 5", "Keydana, Deep Learning and Scientific Computing with R torch, chapter 8", (0.2, 2.0), -5.0, (6.0, 6.0)
+    "anisotropic",
+    "0.2 x1^2 + 2 x2^2 - 5",
+    "Keydana, Deep Learning and Scientific Computing with R torch, chapter 8",
+    (0.2, 2.0),
+    -5.0,
+    (6.0, 6.0),
 )

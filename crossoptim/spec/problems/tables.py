@@ -10,7 +10,7 @@ from statistics import mean, stdev
 def read(table: str) -> list[dict[str, str]]:
     """The rows of ``data/<table>.csv``."""
     path = files("crossoptim.spec.problems") / "data" / f"{table}.csv"
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 

@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any
+from typing import Literal
 
-from crossoptim.spec.model import Preset, Rule, Setting, lookup
+from crossoptim.spec.model import Constraint, Hyper, Preset, Rule, Setting, StateVar, Switch, lookup
 
 
-def rule(name: str, **metadata: Any) -> Callable[[type], Rule]:
+def rule(
+    name: str,
+    *,
+    title: str,
+    kind: Literal["elementwise", "reducing", "closure"],
+    sources: Sequence[str],
+    hyper: Sequence[Hyper],
+    witness: str,
+    state: Sequence[StateVar] = (),
+    switches: Sequence[Switch] = (),
+    constraints: Sequence[Constraint] = (),
+    presets: Sequence[Preset] = (),
+) -> Callable[[type], Rule]:
     """Turn a class with ``scalars`` and ``update`` into a :class:`Rule`."""
-    optional: dict[str, Any] = {"state": (), "switches": (), "constraints": (), "presets": ()}
-
-    def build(cls: type) -> Rule:
-        functions = {"scalars": cls.__dict__["scalars"], "update": cls.__dict__["update"]}
-        return Rule(name=name, **{k: tuple(v) if isinstance(v, list) else v for k, v in {**optional, **metadata}.items()}, **functions)
-
-    return build
+    return lambda equation: Rule(
+        name=name,
+        title=title,
+        kind=kind,
+        sources=tuple(sources),
+        hyper=tuple(hyper),
+        state=tuple(state),
+        switches=tuple(switches),
+        constraints=tuple(constraints),
+        presets=tuple(presets),
+        witness=witness,
+        scalars=equation.__dict__["scalars"],
+        update=equation.__dict__["update"],
+    )
 
 
 @cache

@@ -1,0 +1,188 @@
+# The specification's equations in base R, without torch. In float64, plain double arithmetic in the
+# written order; in float32, each operation is rounded: both are NumPy's results bit for bit.
+
+float32 <- function(x) {
+  readBin(writeBin(as.double(x), raw(), size = 4L), "double", length(x), size = 4L)
+}
+
+rounding <- function(dtype) {
+  switch(dtype,
+    float32 = float32,
+    float64 = as.double,
+    abort(sprintf("dtype '%s' is not float32 or float64", dtype), "crossoptim_value_error")
+  )
+}
+
+reference_functions <- function(dtype) {
+  round <- rounding(dtype)
+  arithmetic <- function(f) function(a, b) round(f(a, b))
+  # As in Python, a comparison with NaN is false.
+  comparison <- function(f) {
+    function(a, b) {
+      out <- f(a, b)
+      out & !is.na(out)
+    }
+  }
+  where <- function(condition, a, b) {
+    sizes <- c(length(condition), length(a), length(b))
+    size <- if (any(sizes == 0)) 0 else max(sizes)
+    out <- rep_len(b, size)
+    chosen <- rep_len(condition, size)
+    out[chosen] <- rep_len(a, size)[chosen]
+    out
+  }
+  functions <- list(
+    `(` = identity,
+    `+` = arithmetic(`+`), `*` = arithmetic(`*`), `/` = arithmetic(`/`), `^` = arithmetic(`^`),
+    `-` = function(a, b) if (missing(b)) -a else round(a - b),
+    `<` = comparison(`<`), `>` = comparison(`>`), `<=` = comparison(`<=`), `>=` = comparison(`>=`),
+    sqrt = function(x) round(suppressWarnings(sqrt(x))),
+    where = where,
+    maximum = function(a, b) where(is.na(a) | (!is.na(b) & a >= b), a, b)
+  )
+  list2env(functions, parent = emptyenv())
+}
+
+# Parsed once, evaluated at every step.
+compile_equation <- function(equation, dtype) {
+  round <- rounding(dtype)
+  calls <- parse_statements(equation$update, round)
+  functions <- reference_functions(dtype)
+  outputs <- names(calls)[endsWith(names(calls), "_new")]
+  function(values) {
+    results <- evaluate_statements(calls, lapply(values, round), functions)[outputs]
+    names(results) <- sub("_new$", "", outputs)
+    lapply(results, function(x) {
+      x <- rep_len(x, length(values$p))
+      attributes(x) <- attributes(values$p)
+      x
+    })
+  }
+}
+
+#' One step of an optimizer, in base R
+#'
+#' Evaluates the update of an equation of the specification. The result is the reference's bit for bit:
+#' every operation is done in the written order and rounded to `dtype`; a number is rounded to `dtype`
+#' once before it is used.
+#'
+#' @param equation An equation of the specification, as in `spec.json`: `update` is a list of
+#'   (name, expression text) pairs.
+#' @param values A named list of what the update reads: the parameter `p`, the gradient `g`, the state
+#'   variables, the hyperparameters, and the per-step scalars (see [reference_scalars()]).
+#' @param dtype `"float64"` or `"float32"`.
+#' @return A named list: the new parameter `p` and each new state variable, of the shape of `p`.
+#' @examples
+#' plain_descent <- list(update = list(list("p_new", "p - lr * g")))
+#' reference_step(plain_descent, list(p = c(1, 2), g = c(0.5, -0.5), lr = 0.1))
+#' @export
+reference_step <- function(equation, values, dtype = "float64") {
+  compile_equation(equation, dtype)(values)
+}
+
+#' The per-step scalars of an equation, in base R
+#'
+#' Golden fixtures store these numbers, correctly rounded; here they come from R's own power function and
+#' may differ from the stored ones in the last bit.
+#'
+#' @param equation An equation of the specification: `scalars` is a list of (name, expression text) pairs.
+#' @param hyper A named list of hyperparameters.
+#' @param t The parameter's step count, from 1.
+#' @return A named list of doubles.
+#' @examples
+#' reference_scalars(list(scalars = list(list("bias", "1 - beta ** t"))), list(beta = 0.9), t = 2)
+#' @export
+reference_scalars <- function(equation, hyper, t) {
+  if (length(equation$scalars) == 0) {
+    return(list())
+  }
+  calls <- parse_statements(equation$scalars, as.double)
+  evaluate_statements(calls, c(lapply(hyper, as.double), t = t), reference_functions("float64"))
+}
+
+# A state variable before its first step.
+initial_state <- function(equation, variable, param) {
+  if (identical(equation$init[[variable]], "param")) param else param * 0
+}
+
+describe_base_r <- function() {
+  list(
+    version = as.character(getRversion()),
+    platform = R.version$platform,
+    details = list(
+      R = as.character(getRversion()),
+      crossoptim = as.character(utils::packageVersion("crossoptim")),
+      jsonlite = as.character(utils::packageVersion("jsonlite"))
+    )
+  )
+}
+
+# A whole `run` request, in replay or lockstep. Parameters do not meet in any of these rules, so each is
+# replayed by itself.
+run_base_r <- function(request) {
+  if (identical(request$mode, "closed")) {
+    unsupported("base R has no automatic differentiation; replay and lockstep only")
+  }
+  request$settings <- lapply(request$settings, function(entry) {
+    entry$step <- compile_equation(entry$equation, request$dtype)
+    entry
+  })
+  request$gradients <- lapply(request$gradients, lapply, read_row)
+  golden <- if (identical(request$mode, "lockstep")) read_golden(request)
+  tape <- new_tape(request)
+  for (param in request$params) {
+    replay_param(request, param$name, rounding(request$dtype)(read_row(param$data)), golden, tape)
+  }
+  tape$trajectory(function(rows) lapply(rows, function(row) if (!is.null(row)) I(row)))
+}
+
+replay_param <- function(request, name, p, golden, tape) {
+  add <- reference_functions(request$dtype)$`+`
+  state <- list()
+  left <- NULL
+  for (step in seq_len(request$steps)) {
+    if (!is.null(golden) && step > 1) {
+      p <- golden$params[[name]][[step - 1]]
+      state <- Filter(Negate(is.null), lapply(golden$state[[name]], function(rows) rows[[step - 1]]))
+    }
+    setting <- setting_at(request$settings, name, step)
+    used <- if (!is.null(setting)) request$gradients[[name]][[step]]
+    if (!is.null(used) && !is.null(left) && happens(request, "accumulate", step)) {
+      used <- add(left, used)
+    }
+    left <- used
+    if (!is.null(used)) {
+      out <- update_param(setting, name, p, used, state, request$scalars[[name]][[step]])
+      p <- out$p
+      left <- out$g %||% used
+      kept <- unlist(setting$equation$state)
+      state[kept] <- out[kept]
+    }
+    tape$put("params", name, step, p)
+    tape$put("gradients", name, step, used)
+    tape$put("gradients_after", name, step, left)
+    for (variable in names(state)) {
+      tape$put("state", name, step, state[[variable]], variable)
+    }
+  }
+}
+
+update_param <- function(setting, name, p, g, state, scalars) {
+  equation <- setting$equation
+  kept <- unlist(equation$state)
+  for (variable in setdiff(kept, names(state))) {
+    state[[variable]] <- initial_state(equation, variable, p)
+  }
+  setting$step(c(
+    list(p = p, g = g, index = match(name, unlist(setting$params))),
+    state[kept],
+    lapply(setting$values[unlist(equation$hyper)], read_number),
+    lapply(scalars, read_number)
+  ))
+}
+
+# The newest setting that a parameter has at a step, or NULL while no group holds it.
+setting_at <- function(settings, name, step) {
+  found <- Filter(function(entry) entry$from_step <= step && name %in% unlist(entry$params), settings)
+  if (length(found) > 0) found[[which.max(vapply(found, function(entry) entry$from_step, 0))]]
+}

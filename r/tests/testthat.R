@@ -1,0 +1,4 @@
+library(testthat)
+library(crossoptim)
+
+test_check("crossoptim")
