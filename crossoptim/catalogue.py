@@ -82,6 +82,11 @@ def quirk_titles() -> dict[str, str]:
     return {quirk.id: quirk.title for quirk in all_quirks().values()}
 
 
+def implementation_titles() -> dict[str, str]:
+    """Implementation → the head of its column."""
+    return {i.name: i.title for i in IMPLEMENTATIONS.values()}
+
+
 @dataclass(frozen=True)
 class Page:
     """One thing, whole: as data, as LaTeX, and as a function that prints it."""

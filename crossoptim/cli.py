@@ -275,7 +275,7 @@ def check(
     data = report(results)
     _emit(data, json_file)
     screen = _screen(json_file)
-    print_table(results, screen)
+    print_table(results, screen, catalogue.implementation_titles())
     print_attention(results, screen, catalogue.quirk_titles())
     summary = data["summary"]
     screen.print(f"\n{summary['results']} results, {summary['unexpected']} unexpected")

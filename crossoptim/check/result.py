@@ -18,7 +18,7 @@ class Result:
 
     case: str
     optimizer: str
-    row: str
+    topic: str
     implementation: str
     version: str
     source: Literal["live", "recorded", ""]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from rich.console import Console
@@ -24,40 +24,45 @@ STYLE: dict[Verdict, str] = {
 }
 
 
-def print_table(results: Sequence[Result], console: Console) -> None:
-    """Print the table and its legend."""
+_SHORT: dict[Verdict, str] = {"rounding": "round", "documented": "quirk", "diverges": "DIVERG", "unsupported": "-", "not run": "."}
+_ROOMY = 120
+
+
+def print_table(results: Sequence[Result], console: Console, titles: Mapping[str, str]) -> None:
+    """Print the table, its legend, and who was judged. ``titles`` heads the columns; narrow terminals get short words."""
     columns = list(dict.fromkeys(r.implementation for r in results))
-    rows = list(dict.fromkeys(r.row for r in results))
-    table = Table(header_style="bold", row_styles=["", ""], pad_edge=False)
-    table.add_column("cases", no_wrap=True)
+    cells: dict[tuple[str, str, str], list[Result]] = {}
+    for r in results:
+        cells.setdefault((r.optimizer, r.topic, r.implementation), []).append(r)
+    table = Table(header_style="bold", box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("", no_wrap=True)
     for name in columns:
-        table.add_column(_head(name, [r for r in results if r.implementation == name]), justify="left")
-    last = ""
-    for row in rows:
-        optimizer = row.split(":")[0]
-        if last and optimizer != last:
-            table.add_section()
-        last = optimizer
-        cells = [_cell([r for r in results if r.row == row and r.implementation == name]) for name in columns]
-        table.add_row(row, *cells)
+        recorded = any(r.source == "recorded" for r in results if r.implementation == name)
+        table.add_column("\n".join(titles.get(name, name).rsplit(" ", 1)) + ("\nrecorded" if recorded else ""), no_wrap=True)
+    for optimizer in dict.fromkeys(r.optimizer for r in results):
+        table.add_row(Text(optimizer, "bold"))
+        for topic in dict.fromkeys(r.topic for r in results if r.optimizer == optimizer):
+            found = [_cell(cells.get((optimizer, topic, name), []), console.width < _ROOMY) for name in columns]
+            table.add_row(f" {topic}", *found)
     console.print(table)
     used = {r.judgement.verdict for r in results}
     for verdict in (v for v in MEANING if v in used):
-        console.print(Text(f"  {verdict:<12}", STYLE[verdict]) + Text(MEANING[verdict], "dim"))
+        word = _SHORT.get(verdict, verdict) if console.width < _ROOMY else verdict
+        console.print(Text(f"{word:<12}", STYLE[verdict]) + Text(MEANING[verdict], "dim"))
+    console.print()
+    for name in columns:
+        first = next(r for r in results if r.implementation == name)
+        if first.version:
+            console.print(f"{titles.get(name, name):<15} [dim]{first.version}, {first.source}[/dim]", highlight=False)
 
 
-def _head(name: str, results: Sequence[Result]) -> Text:
-    source = results[0].source
-    note = f"\n{results[0].version}" if results[0].version else ""
-    return Text(name + note + ("\nrecorded" if source == "recorded" else ""))
-
-
-def _cell(results: Sequence[Result]) -> Text:
+def _cell(results: Sequence[Result], narrow: bool) -> Text:
     if not results:
         return Text("")
     worst = max((r.judgement.verdict for r in results), key=SEVERITY.__getitem__)
     surprise = any(not r.judgement.expected for r in results)
-    return Text(worst + (" !" if surprise else ""), "bold red" if surprise else STYLE[worst])
+    word = _SHORT.get(worst, worst) if narrow else worst
+    return Text(word + ("!" if surprise else ""), "bold red" if surprise else STYLE[worst])
 
 
 def print_attention(results: Sequence[Result], console: Console, titles: dict[str, str], limit: int = 12) -> None:

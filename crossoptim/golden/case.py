@@ -69,11 +69,6 @@ class Case:
         return self.base.rule.name
 
     @property
-    def row(self) -> str:
-        """The row of the report that the case belongs to."""
-        return f"{self.optimizer}: {self.topic}"
-
-    @property
     def configuration(self) -> str:
         """The id without problem and dtype: cases that share it do not count twice."""
         return self.id.rsplit("-", 2)[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,16 @@ class Trajectory:
     def after(self, name: str) -> Rows:
         """Gradients as found after the step."""
         return self.grads_after.get(name, self.grads[name])
+
+    def digest(self) -> str:
+        """Hash of parameters, gradients and state at every step: what a recording was compared with."""
+        out = sha256()
+        for table in (self.params, self.grads, *self.state.values()):
+            for name, rows in table.items():
+                out.update(name.encode())
+                for row in rows:
+                    out.update(b"-" if row is None else row.tobytes())
+        return out.hexdigest()
 
     def injected(self, name: str) -> Rows:
         """What the backward pass added at each step."""

@@ -93,7 +93,7 @@ class Campaign:
             columns = [self._column(implementation, runners) for implementation in self.implementations]
             for command in self.commands:
                 columns.append(_live(Implementation(command.name, command.name, evaluates_specification=True), command))
-            lanes: dict[object, list[_Column]] = {}
+            lanes: dict[str, list[_Column]] = {}
             for column in columns:
                 lanes.setdefault(_lane(column), []).append(column)
             with ThreadPoolExecutor(max_workers=len(lanes) or 1) as pool:
@@ -120,12 +120,12 @@ class Campaign:
             judge = Judge(case, golden, self._quirks(column.implementation, case))
             judgement = _judgement(judge, answers(mode), case, mode, column.implementation.name)
             yield Result(
-                case.id, case.optimizer, case.row, column.implementation.name, column.version, column.source, mode, judgement
+                case.id, case.optimizer, case.topic, column.implementation.name, column.version, column.source, mode, judgement
             )  # fmt: skip
 
     def _answers(self, column: _Column, case: Case, golden: Trajectory) -> Callable[[Mode], Answer | Judgement]:
         """What a column answers to a case in a mode."""
-        held = recorded.load(column.folder, case, golden, self.fixtures) if column.folder else {}
+        held = recorded.load(column.folder, case, golden) if column.folder else {}
 
         def answer(mode: Mode) -> Answer | Judgement:
             if reason := column.implementation.unsupported(case):
@@ -200,7 +200,7 @@ class Campaign:
                     for mode, answer in answers.items():
                         if answer["outcome"] == "ok":
                             read_trajectory(answer, case, f"{implementation.name}, {case.id} ({mode})")
-                    texts[folder / f"{case.id}.json"] = recorded.record_text(case, golden, answers, self.fixtures)
+                    texts[folder / f"{case.id}.json"] = recorded.record_text(case, golden, answers)
                 out.add(implementation.name, about.version, texts)
                 if write:
                     recorded.write_about(folder, _about(about))
@@ -261,11 +261,9 @@ def _live(implementation: Implementation, runner: Runner) -> _Column:
     return _Column(implementation, runner.describe().version, "live", runner)
 
 
-def _lane(column: _Column) -> object:
-    """What can run at the same time: this process, the R child, each command."""
-    if column.runner is None or column.implementation.module:
-        return "here"
-    return id(column.runner) if isinstance(column.runner, CommandRunner) else "R"
+def _lane(column: _Column) -> str:
+    """What can run at the same time: this process, and each child."""
+    return "here" if column.runner is None or column.implementation.module else column.implementation.name
 
 
 def _about(description: Description) -> dict[str, Any]:

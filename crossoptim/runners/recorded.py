@@ -13,7 +13,6 @@ from typing import Any
 
 from crossoptim.errors import FixtureError
 from crossoptim.golden.case import Case
-from crossoptim.golden.fixture import file_sha256, golden_path
 from crossoptim.golden.json_text import compact, pretty, read, write_whole
 from crossoptim.golden.trajectory import Trajectory
 from crossoptim.runners.request import flat
@@ -39,23 +38,23 @@ def write_about(folder: Path, about: Mapping[str, Any]) -> None:
     write_whole(folder / "about.json", pretty({"schema": SCHEMA, **{key: about[key] for key in _DESCRIBED if key in about}}) + "\n")
 
 
-def record_text(case: Case, golden: Trajectory, answers: Mapping[str, Mapping[str, Any]], fixtures: Path) -> str:
+def record_text(case: Case, golden: Trajectory, answers: Mapping[str, Mapping[str, Any]]) -> str:
     """A recording of one case as text; ``answers`` holds the protocol's answer for each mode."""
     golden_tables = _golden_tables(golden)
     data = {
         "schema": SCHEMA,
         "case": case.id,
-        "golden": file_sha256(fixtures / "v1" / golden_path(case.id)),
+        "golden": golden.digest(),
         "runs": {mode: _compress(answer, golden_tables) for mode, answer in answers.items()},
     }
     return pretty(data) + "\n"
 
 
-def load(folder: Path, case: Case, golden: Trajectory, fixtures: Path) -> dict[str, dict[str, Any]]:
+def load(folder: Path, case: Case, golden: Trajectory) -> dict[str, dict[str, Any]]:
     """The recorded answers of a case by mode, as the protocol gives them; empty where the case was not recorded.
 
     Raises:
-        FixtureError: when the file is unreadable, of another schema, or was recorded against another golden file.
+        FixtureError: when the file is unreadable, of another schema, or was recorded against another golden trajectory.
     """
     path = folder / f"{case.id}.json"
     if not path.exists():
@@ -63,8 +62,8 @@ def load(folder: Path, case: Case, golden: Trajectory, fixtures: Path) -> dict[s
     data = read(path)
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         raise FixtureError(f"{path}: schema {data.get('schema') if isinstance(data, dict) else data!r} (expected {SCHEMA!r})")
-    if data.get("golden") != file_sha256(fixtures / "v1" / golden_path(case.id)):
-        raise FixtureError(f"{path}: recorded against another golden file (record again: crossoptim record)")
+    if data.get("golden") != golden.digest():
+        raise FixtureError(f"{path}: recorded against another golden trajectory (record again: crossoptim record)")
     tables = _golden_tables(golden)
     return {mode: _expand(run, tables, path) for mode, run in data["runs"].items()}
 

@@ -90,7 +90,7 @@ def local_runner(name: str) -> LocalRunner:
 
 
 class Runners:
-    """Makes runners by name and ends what they started: one R child serves all R implementations.
+    """Makes runners by name and ends what they started: each R implementation has a child of its own, so that they run side by side.
 
     Use as a context manager. Nothing is loaded or started before a runner is asked; what is missing is raised then.
     """
@@ -98,7 +98,7 @@ class Runners:
     def __init__(self, transport: Transport = "rscript") -> None:
         self.transport = transport
         self._lock = threading.Lock()
-        self._child: Child | None = None
+        self._children: dict[str, Child] = {}
 
     def __getitem__(self, name: str) -> Runner:
         return _OnDemand(get_implementation(name), self)
@@ -110,18 +110,19 @@ class Runners:
         self.close()
 
     def close(self) -> None:
-        """End the R child."""
+        """End the R children."""
         with self._lock:
-            if self._child is not None:
-                self._child.close()
+            for child in self._children.values():
+                child.close()
 
     def make(self, implementation: Implementation) -> Runner:
         """Load or find what an implementation needs; raises :class:`UnavailableError`."""
         if implementation.module:
             return local_runner(implementation.name)
         with self._lock:
-            self._child = self._child or r_child(self.transport)
-            return CommandRunner(implementation.name, self._child)
+            if implementation.name not in self._children:
+                self._children[implementation.name] = r_child(self.transport)
+            return CommandRunner(implementation.name, self._children[implementation.name])
 
 
 class _OnDemand:
@@ -137,4 +138,4 @@ class _OnDemand:
         return self._home.make(self._implementation).run(request, timeout)
 
     def close(self) -> None:
-        """The child is shared; :meth:`Runners.close` ends it."""
+        """The child is kept; :meth:`Runners.close` ends it."""

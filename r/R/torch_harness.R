@@ -44,9 +44,9 @@ row_tensor <- function(row, shape, dtype) {
   torch::torch_tensor(row, dtype = dtype)$reshape(shape)$clone()
 }
 
-# What a step leaves must be copied: the library goes on in place.
+# What a step leaves must be copied: the library goes on in place. Called where no graph is recorded.
 copy_row <- function(tensor) {
-  if (!is_tensor(tensor)) NULL else tensor$detach()$flatten()$clone()
+  if (!is_tensor(tensor)) NULL else tensor$clone()
 }
 
 is_tensor <- function(x) {
@@ -57,7 +57,8 @@ is_tensor <- function(x) {
 finish_rows <- function(copies) {
   there <- !vapply(copies, is.null, NA)
   if (any(there)) {
-    table <- as.array(torch::torch_stack(copies[there]))
+    rows <- torch::torch_stack(copies[there])
+    table <- as.array(rows$reshape(c(sum(there), copies[there][[1]]$numel())))
     copies[there] <- lapply(seq_len(nrow(table)), function(i) I(table[i, ]))
   }
   copies
@@ -183,7 +184,7 @@ torch_trajectory <- function(request, at) {
     if (closed) {
       value <- loss()
       value$backward()
-      tape$put("loss", NULL, step, copy_row(value))
+      tape$put("loss", NULL, step, copy_row(value$detach()))
     }
     without <- c(setdiff(names(params), subject$members()), without_gradient(request, step))
     for (name in names(params)) {
@@ -220,6 +221,7 @@ apply_events <- function(request, step, subject, at) {
 }
 
 record <- function(tape, step, params, state, state_keys) {
+  torch::local_no_grad()
   for (name in names(params)) {
     tape$put("params", name, step, copy_row(params[[name]]))
     tape$put("gradients_after", name, step, copy_row(params[[name]]$grad))
@@ -263,5 +265,9 @@ put_back <- function(params, shapes, dtype, golden, step, subject, state_keys) {
 
 # Ignite keeps a float32 tensor without elements for a variable that it has not made.
 is_made <- function(kept, param) {
-  is_tensor(kept) && kept$dtype == param$dtype && kept$numel() == param$numel()
+  if (!is_tensor(kept)) {
+    return(FALSE)
+  }
+  size <- kept$numel()
+  size == param$numel() && (size > 0 || kept$dtype == param$dtype)
 }

@@ -16,7 +16,7 @@ adam.add("plain", "gradients from a table", problem="injected", dtypes="f64")
 adam.add("plain", "the same step in every direction", problem="isotropic", dtypes="f32")
 adam.add("plain", "a steep and a flat direction", problem="anisotropic", dtypes="f64")
 
-adam.topic("betas and eps")
+adam.topic("betas, eps")
 adam.add("beta1_zero", "no first moment: RMSprop with bias correction", dtypes="f64", beta1=0.0)
 adam.add("beta2_zero", "no second moment: the sign of the gradient, almost", dtypes="f64", beta2=0.0)
 adam.add("betas", "short memories", beta1=0.5, beta2=0.9)
@@ -49,7 +49,7 @@ adam.add("maximize", "ascent", maximize=True, lr=0.01)
 adam.add("maximize_decay", "weight decay still shrinks while ascending", dtypes="f64", maximize=True, weight_decay=0.5)
 adam.add("maximize_amsgrad", "ascent with amsgrad", dtypes="f32", maximize=True, amsgrad=True, beta2=0.9)
 
-adam.topic("published variants")
+adam.topic("variants")
 adam.add("eps_inside", "eps under the root", eps_placement="inside", eps=0.01)
 adam.add(
     "eps_inside_before", "eps under the root, before bias correction", dtypes="f64", eps_placement="inside", eps_order="before", eps=0.01
@@ -87,7 +87,7 @@ adam.add(
     beta2=0.5,
     events=(Event("resume", 16),),
 )
-adam.topic("betas changed")
+adam.topic("betas, eps")
 adam.add(
     "beta1_drops", "beta1 changed in mid-run, as one-cycle schedules do", dtypes="f64", events=(Event("set", 11, hyper={"beta1": 0.5}),)
 )
@@ -114,7 +114,7 @@ adamw.add(
 adamw.topic("amsgrad")
 adamw.add("amsgrad", "amsgrad with decoupled decay", amsgrad=True, weight_decay=0.1, beta2=0.9)
 
-adamw.topic("published variants")
+adamw.topic("variants")
 adamw.add("eps_inside", "eps under the root", dtypes="f64", eps_placement="inside", eps=0.01)
 adamw.add("uncorrected", "no bias correction", dtypes="f64", bias_correction="off", weight_decay=0.1)
 adamw.add("eps_before", "epsilon hat", dtypes="f64", eps_order="before", eps=0.01, weight_decay=0.1)

@@ -10,7 +10,7 @@ from crossoptim.golden.cases import Cases
 
 def add_events(cases: Cases, **hyper: Any) -> None:
     """The events of the catalogue, under one setting whose state and options all matter."""
-    cases.topic("learning rate changed")
+    cases.topic("lr changed")
     cases.add(
         "lr-drops", "the learning rate is divided by ten at step 11", events=(Event("set", 11, hyper={"lr": cases.lr / 10}),), **hyper
     )
@@ -21,7 +21,7 @@ def add_events(cases: Cases, **hyper: Any) -> None:
         events=(Event("set", 11, hyper={"lr": 0.0}), Event("set", 21, hyper={"lr": cases.lr})),
         **hyper,
     )
-    cases.topic("parameter groups")
+    cases.topic("groups")
     cases.add(
         "groups",
         "two groups with their own learning rate and weight decay",
@@ -36,7 +36,7 @@ def add_events(cases: Cases, **hyper: Any) -> None:
         events=(Event("add_group", 11, params=("scalar",), hyper={"lr": cases.lr / 4}),),
         **hyper,
     )
-    cases.topic("missing gradients")
+    cases.topic("no gradient")
     cases.add(
         "none-first",
         "no gradient at the first step: the step count starts later",
@@ -60,7 +60,7 @@ def add_events(cases: Cases, **hyper: Any) -> None:
         events=(Event("frozen", params=("vector",)),),
         **hyper,
     )
-    cases.topic("accumulated gradients")
+    cases.topic("accumulation")
     cases.add(
         "accumulate",
         "gradients of steps 8 and 16-18 add to what the step before left",
@@ -81,7 +81,7 @@ def add_events(cases: Cases, **hyper: Any) -> None:
 
 def add_extremes(cases: Cases, **hyper: Any) -> None:
     """Gradients at the edges of the number format."""
-    cases.topic("extreme gradients")
+    cases.topic("extremes")
     for problem, comment in {
         "zeros": "zero gradients, from the first step and later",
         "huge": "gradients times 2^70: their squares overflow in float32",

@@ -55,7 +55,7 @@ sgd.add("maximize_momentum", "ascent with momentum", dtypes="f64", maximize=True
 sgd.add("maximize_decay", "weight decay still shrinks while ascending", dtypes="f32", maximize=True, lr=0.01, weight_decay=0.5)
 sgd.add("maximize_nesterov", "ascent with Nesterov", dtypes="f64", maximize=True, lr=0.01, momentum=0.9, nesterov=True)
 
-sgd.topic("published variants")
+sgd.topic("variants")
 halved = (Event("set", 11, hyper={"lr": 0.05}),)
 sgd.add(
     "lr_inside", "the learning rate inside the velocity: the same as outside while it is constant", momentum=0.9, momentum_form="lr_inside"
@@ -141,7 +141,7 @@ sgd.add(
 )
 
 add_events(sgd, momentum=0.9, weight_decay=0.1)
-sgd.topic("accumulated gradients")
+sgd.topic("accumulation")
 sgd.add(
     "accumulate_nesterov",
     "Nesterov's term must not stay in the gradient that is accumulated",
@@ -160,6 +160,6 @@ sgd.add(
     dampening=0.5,
     events=(Event("resume", 6),),
 )
-sgd.topic("momentum changed")
+sgd.topic("momentum")
 sgd.add("momentum_drops", "momentum changed in mid-run", dtypes="f64", momentum=0.9, events=(Event("set", 11, hyper={"momentum": 0.5}),))
 add_extremes(sgd, momentum=0.9, weight_decay=0.1)
