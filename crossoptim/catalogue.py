@@ -188,13 +188,17 @@ def _first(ecosystem: Ecosystem, setting: Setting) -> Binding:
 
 
 def _foreign(binding: Binding, option: Real | Flag) -> str:
+    """The foreign name of a hyperparameter, with its default where that is not ours."""
     for foreign, ours in binding.args.items():
         names = (ours,) if isinstance(ours, str) else ours
-        if option.name in names:
-            default = binding.defaults.get(foreign, "required")
-            if not isinstance(ours, str) and isinstance(default, tuple):
-                return f"{foreign}[{names.index(option.name)}] = {_value(default[names.index(option.name)])}"
-            return f"{foreign} = {_value(default)}" if default != "required" else f"{foreign} (required)"
+        if option.name not in names:
+            continue
+        place = names.index(option.name)
+        label = foreign if isinstance(ours, str) else f"{foreign}[{place}]"
+        if foreign not in binding.defaults:
+            return f"{label} (required)"
+        default = binding.defaults[foreign] if isinstance(ours, str) else binding.defaults[foreign][place]
+        return label if default == option.default else f"{label} = {_value(default)}"
     return "-"
 
 
@@ -204,11 +208,11 @@ def _value(value: Any) -> str:
 
 def _state_table(setting: Setting, related: list[Ecosystem]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("", "starts as", "meaning", *(e.title for e in related)):
+    for column in ("", "starts as", *(e.title for e in related), "meaning"):
         table.add_column(column)
     for var in setting.rule.state:
         keys = [(e.binding(setting) or _first(e, setting)).state.get(var.name, "-") for e in related]
-        table.add_row(f"  {var.name}", var.init, var.doc, *keys)
+        table.add_row(f"  {var.name}", var.init, *keys, var.doc)
     return table
 
 

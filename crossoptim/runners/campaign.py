@@ -231,7 +231,7 @@ class Recording:
 
     def as_json(self) -> dict[str, Any]:
         """As data."""
-        return {"schema": "crossoptim/recording/1", "verify": self.verify, "implementations": self.lines}
+        return {"schema": "crossoptim/record/1", "verify": self.verify, "implementations": self.lines}
 
     def print(self, out: Console) -> None:
         """One line an implementation."""

@@ -18,6 +18,7 @@ from crossoptim.golden.trajectory import Trajectory
 from crossoptim.runners.request import flat
 
 SCHEMA = "crossoptim/recorded/1"
+ABOUT_SCHEMA = "crossoptim/about/1"
 SAME = "="
 _DESCRIBED = ("implementation", "version", "platform", "details")
 
@@ -35,7 +36,7 @@ def folder_for(fixtures: Path, about: Mapping[str, Any]) -> Path:
 
 def write_about(folder: Path, about: Mapping[str, Any]) -> None:
     """Write who was recorded, and on what."""
-    write_whole(folder / "about.json", pretty({"schema": SCHEMA, **{key: about[key] for key in _DESCRIBED if key in about}}) + "\n")
+    write_whole(folder / "about.json", pretty({"schema": ABOUT_SCHEMA, **{key: about[key] for key in _DESCRIBED if key in about}}) + "\n")
 
 
 def record_text(case: Case, golden: Trajectory, answers: Mapping[str, Mapping[str, Any]]) -> str:

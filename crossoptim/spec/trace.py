@@ -8,7 +8,7 @@ from hashlib import sha256
 from types import SimpleNamespace
 from typing import Any
 
-from crossoptim.spec.expr import Expr, Symbols, literal_text, name, names, number, text, walk
+from crossoptim.spec.expr import Expr, Symbols, name, names, number, text, walk
 from crossoptim.spec.model import Flag, Real, Rule, Setting
 
 PARAM, GRAD, STEP = "p", "g", "t"
@@ -130,9 +130,6 @@ def statements(outputs: dict[str, Expr], suffix: str) -> tuple[tuple[str, str], 
 
 def format_setting(setting: Setting) -> str:
     """The values that differ from the defaults, for messages and tables."""
-    changed = [
-        f"{o.name}={literal_text(v) if isinstance(v, float) else str(v).lower()}"
-        for o in setting.rule.options()
-        if (v := setting.values[o.name]) != o.default
-    ]
+    options = ((option, setting.values[option.name]) for option in setting.rule.options())
+    changed = [f"{o.name}={v!r}" if isinstance(v, float) else f"{o.name}={str(v).lower()}" for o, v in options if v != o.default]
     return ", ".join(changed) or "defaults"

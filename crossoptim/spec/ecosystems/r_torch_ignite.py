@@ -16,7 +16,6 @@ def _ignite(name: str, state: dict[str, str]) -> Binding:
         defaults=twin.defaults,
         state=state,
         switches=twin.switches,
-        bounds=twin.bounds,
         source="R/ignite.R",
     )
 
