@@ -253,6 +253,7 @@ def check(
     ] = None,
     fixtures: FixturesDir = None,
     json_file: JsonFile = None,
+    svg: Annotated[Path | None, typer.Option(metavar="FILE", help="Save the table as a picture.")] = None,
 ) -> None:
     """Judge implementations against the golden trajectories.
 
@@ -262,7 +263,8 @@ def check(
     """
     from crossoptim import catalogue
     from crossoptim.check.result import report
-    from crossoptim.check.table import print_attention, print_table
+    from crossoptim.check.table import print_attention, print_table, table_svg
+    from crossoptim.golden.json_text import write_whole
     from crossoptim.runners.campaign import Campaign
 
     campaign = Campaign(
@@ -276,6 +278,8 @@ def check(
     _emit(data, json_file)
     screen = _screen(json_file)
     print_table(results, screen, catalogue.implementation_titles())
+    if svg:
+        write_whole(svg, table_svg(results, catalogue.implementation_titles()))
     print_attention(results, screen, catalogue.quirk_titles())
     summary = data["summary"]
     screen.print(f"\n{summary['results']} results, {summary['unexpected']} unexpected")

@@ -18,13 +18,21 @@ describe_torch <- function() {
     version = as.character(utils::packageVersion("torch")),
     platform = R.version$platform,
     details = list(
-      libtorch = get0("torch_version", asNamespace("torch"), ifnotfound = NULL),
+      libtorch = config_value("TORCH_VERSION=([0-9.]+)"),
+      cpu = config_value("CPU capability usage: ([A-Z0-9]+)"),
       R = as.character(getRversion()),
       crossoptim = as.character(utils::packageVersion("crossoptim")),
       default_dtype = if (torch::torch_get_default_dtype() == torch::torch_float32()) "float32" else "float64",
       threads = as.integer(torch::torch_get_num_threads())
     )
   )
+}
+
+# What the loaded libtorch says of itself; R torch's own constant names the libtorch that it was written for.
+config_value <- function(pattern) {
+  show <- get0("cpp_torch_show_config", asNamespace("torch"), ifnotfound = function() "")
+  found <- regmatches(show(), regexec(pattern, show()))[[1]]
+  if (length(found) == 2) found[2]
 }
 
 torch_dtype <- function(dtype) {
