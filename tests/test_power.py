@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from crossoptim.check.judge import Judge
+from crossoptim.check.verdict import Verdict
 from crossoptim.golden import oracle, reference
 from crossoptim.golden.case import Case
 from crossoptim.golden.cases import all_cases, get_case
@@ -130,9 +131,12 @@ def scalars_of(equation: Equation, reals: tuple[tuple[str, float], ...], t: int)
 
 def caught(mutant: Mutant) -> bool:
     """Whether some case of the catalogue tells the mutant from the equation."""
-    return any(
-        Judge(case, trajectory(case.id)).judge(replayed(case, mutant), "replay").verdict == "diverges" for case in cases_with(mutant.original)
-    )
+    return any(verdict(case, mutant) == "diverges" for case in cases_with(mutant.original))
+
+
+def verdict(case: Case, mutant: Mutant) -> Verdict:
+    """What the judge says of an implementation with the mutant's equation."""
+    return Judge(case, trajectory(case.id)).judge(replayed(case, mutant), "replay").verdict
 
 
 @pytest.mark.parametrize("equation", sorted(settings()))
@@ -143,8 +147,7 @@ def test_a_dropped_term_or_another_variant_is_caught(equation: str) -> None:
 @pytest.mark.parametrize("equation", sorted(settings()))
 def test_the_equation_itself_is_not_caught(equation: str) -> None:
     honest = Mutant(equation, "", trace(settings()[equation]))
-    case = cases_with(equation)[0]
-    assert Judge(case, trajectory(case.id)).judge(replayed(case, honest), "replay").verdict == "exact"
+    assert verdict(cases_with(equation)[0], honest) == "exact"
 
 
 def test_every_variant_of_every_rule_is_flipped_somewhere() -> None:

@@ -12,9 +12,9 @@ import pytest
 
 from crossoptim.golden.case import Case
 from crossoptim.golden.json_text import compact
+from crossoptim.golden.row import flat
 from crossoptim.golden.trajectory import golden
 from crossoptim.runners.registry import IMPLEMENTATIONS, get_implementation
-from crossoptim.runners.request import flat
 from crossoptim.runners.serve import Server, serve
 
 LOCAL = [name for name, i in IMPLEMENTATIONS.items() if i.module]

@@ -196,8 +196,8 @@ class Judge:
             bent = self._bent(stack, quirks, got, name, carried[True]) if quirks else {}
             carried = {False: {v: plain[v] for v in hidden}, True: {v: bent[v] for v in hidden} if quirks else {}}
             for output, prediction in plain.items():
-                label, column = self._column(got, name, output)
                 if output not in hidden:
+                    label, column = self._column(got, name, output)
                     steps = [row.step for row in stack]
                     self._compare(tally, label, steps, column, prediction, bent.get(output), quirks, self._shapes[name])
 

@@ -41,12 +41,15 @@ def print_table(results: Sequence[Result], console: Console, titles: Mapping[str
     for name in columns:
         recorded = any(r.source == "recorded" for r in results if r.implementation == name)
         table.add_column("\n".join(titles.get(name, name).rsplit(" ", 1)) + ("\nrecorded" if recorded else ""), no_wrap=True)
-    for optimizer in dict.fromkeys(r.optimizer for r in results):
+    for number, optimizer in enumerate(dict.fromkeys(r.optimizer for r in results)):
+        if number:
+            table.add_row()
         table.add_row(Text(optimizer, "bold"))
         for topic in dict.fromkeys(r.topic for r in results if r.optimizer == optimizer):
             found = [_cell(cells.get((optimizer, topic, name), []), console.width < _ROOMY) for name in columns]
             table.add_row(f" {topic}", *found)
     console.print(table)
+    console.print()
     used = {r.judgement.verdict for r in results}
     for verdict in (v for v in MEANING if v in used):
         word = _SHORT.get(verdict, verdict) if console.width < _ROOMY else verdict

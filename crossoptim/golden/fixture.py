@@ -15,7 +15,7 @@ import numpy as np
 from crossoptim.errors import CrossoptimError, FixtureError
 from crossoptim.golden.case import Case, Event, Group
 from crossoptim.golden.json_text import pretty, read, read_number
-from crossoptim.golden.reference import DTYPES
+from crossoptim.golden.row import read_row
 from crossoptim.golden.trajectory import Rows, Trajectory, equations, initial_params
 from crossoptim.spec.trace import trace
 
@@ -215,12 +215,7 @@ def _trajectory(data: dict[str, Any], case: Case, path: Path) -> Trajectory:
 def _row(row: Any, shape: tuple[int, ...], dtype: str, where: str) -> Any:
     if row is None:
         return None
-    size = int(np.prod(shape))
-    if len(row) != size:
-        raise FixtureError(f"{where}: {len(row)} numbers (expected {size}, shape {list(shape)})")
-    doubles = np.array([read_number(v) for v in row], dtype=np.float64)
-    with np.errstate(over="ignore"):
-        out = doubles.astype(DTYPES[dtype])
-    if dtype == "float32" and not np.array_equal(out.astype(np.float64), doubles, equal_nan=True):
-        raise FixtureError(f"{where}: holds numbers that are not float32")
-    return out.reshape(shape)
+    try:
+        return read_row(row, shape, dtype)
+    except ValueError as error:
+        raise FixtureError(f"{where}: {error}") from None

@@ -8,14 +8,12 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
 from crossoptim.errors import RunnerError, UnavailableError
-from crossoptim.golden.json_text import read_number
 from crossoptim.golden.reference import DTYPES
+from crossoptim.golden.row import flat, read_row
 from crossoptim.runners.base import DEFAULT_TIMEOUT, Answer, Description, error_answer, unsupported_answer
-from crossoptim.runners.request import flat
 
 Array = NDArray[Any]
 Tensors = dict[str, Array]
@@ -184,7 +182,7 @@ class _Loop:
         else:
             rows = {name: request["gradients"][name][step - 1] for name in self.shapes if name not in without}
             without = without | {name for name, row in rows.items() if row is None}
-            adapter.add_gradients({n: read_row(r, self.shapes[n], dtype, f"gradients/{n}") for n, r in rows.items() if r is not None})
+            adapter.add_gradients({n: start_row(r, self.shapes[n], dtype, f"gradients/{n}") for n, r in rows.items() if r is not None})
         adapter.drop_gradients(without)
         return loss
 
@@ -194,7 +192,7 @@ class _Loop:
     def _follow_golden(self, adapter: Adapter, golden: Mapping[str, Any], done: int, dtype: str) -> None:
         def at(rows: Sequence[Any], name: str, label: str) -> Array | None:
             row = rows[done - 1]
-            return None if row is None else read_row(row, self.shapes[name], dtype, label)
+            return None if row is None else start_row(row, self.shapes[name], dtype, label)
 
         params = {name: at(golden["params"][name], name, f"golden/params/{name}") for name in self.shapes}
         state = {
@@ -246,20 +244,14 @@ def read_start(message: Mapping[str, Any], optimizer: Mapping[str, Any]) -> Star
     dtype = message["dtype"]
     if dtype not in DTYPES:
         raise RunnerError(f"dtype {dtype!r} (expected one of {', '.join(DTYPES)})")
-    params = {p["name"]: read_row(p["data"], tuple(p["shape"]), dtype, f"params/{p['name']}") for p in map(Fields, message["params"])}
+    params = {p["name"]: start_row(p["data"], tuple(p["shape"]), dtype, f"params/{p['name']}") for p in map(Fields, message["params"])}
     frozen = frozenset(name for e in message.get("events", ()) if e["kind"] == "frozen" for name in e["params"])
     return Start(optimizer["name"], optimizer["state"], dtype, params, frozen, message.get("objective"))
 
 
-def read_row(values: Any, shape: tuple[int, ...], dtype: str, label: str) -> Array:
-    """A flat row of the protocol as an array; raises :class:`RunnerError` on a wrong length or something that is not a number."""
-    values = values if isinstance(values, list) else [values]  # R unboxes a row of one
-    size = int(np.prod(shape))
-    if len(values) != size:
-        raise RunnerError(f"{label}: {len(values)} numbers (expected {size}, shape {list(shape)})")
+def start_row(values: Any, shape: tuple[int, ...], dtype: str, label: str) -> Array:
+    """A flat row of the protocol as an array; raises :class:`RunnerError` that names the tensor."""
     try:
-        doubles = np.array([read_number(v) for v in values], dtype=np.float64)
+        return read_row(values, shape, dtype)
     except ValueError as error:
         raise RunnerError(f"{label}: {error}") from None
-    with np.errstate(over="ignore"):
-        return doubles.astype(DTYPES[dtype]).reshape(shape)

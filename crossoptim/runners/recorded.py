@@ -14,8 +14,8 @@ from typing import Any
 from crossoptim.errors import FixtureError
 from crossoptim.golden.case import Case
 from crossoptim.golden.json_text import compact, pretty, read, write_whole
+from crossoptim.golden.row import flat
 from crossoptim.golden.trajectory import Trajectory
-from crossoptim.runners.request import flat
 
 SCHEMA = "crossoptim/recorded/1"
 ABOUT_SCHEMA = "crossoptim/about/1"

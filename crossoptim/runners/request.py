@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from crossoptim.errors import RunnerError
 from crossoptim.golden.case import Case
 from crossoptim.golden.json_text import read_number
-from crossoptim.golden.reference import DTYPES
+from crossoptim.golden.row import flat, read_row
 from crossoptim.golden.trajectory import Rows, Trajectory, initial_params
 from crossoptim.spec.expr import Symbols, name
 from crossoptim.spec.model import Binding, Problem, Setting
@@ -140,11 +140,6 @@ def objective_text(problem: Problem) -> dict[str, Any]:
     }
 
 
-def flat(value: NDArray[Any] | None) -> list[float] | None:
-    """A tensor as a flat list of doubles."""
-    return None if value is None else np.asarray(value, dtype=np.float64).ravel().tolist()
-
-
 def read_trajectory(answer: Mapping[str, Any], case: Case, where: str) -> Trajectory:
     """Check the answer's structure against the case.
 
@@ -159,19 +154,10 @@ def read_trajectory(answer: Mapping[str, Any], case: Case, where: str) -> Trajec
     def tensor(row: Any, shape: tuple[int, ...], label: str, step: int) -> NDArray[Any] | None:
         if row is None:
             return None
-        values = row if isinstance(row, list) else [row]
-        size = int(np.prod(shape))
-        if len(values) != size:
-            raise RunnerError(f"{where}: step {step}, {label}: {len(values)} numbers (expected {size}, shape {list(shape)})")
         try:
-            doubles = np.array([read_number(v) for v in values], dtype=np.float64)
+            return read_row(row, shape, case.dtype)
         except ValueError as error:
             raise RunnerError(f"{where}: step {step}, {label}: {error}") from None
-        with np.errstate(over="ignore"):
-            out = doubles.astype(DTYPES[case.dtype])
-        if case.dtype == "float32" and not np.array_equal(out.astype(np.float64), doubles, equal_nan=True):
-            raise RunnerError(f"{where}: step {step}, {label}: holds numbers that are not float32")
-        return out.reshape(shape)
 
     def rows(value: Any, shape: tuple[int, ...], label: str) -> Rows:
         if not isinstance(value, list) or len(value) != case.steps:

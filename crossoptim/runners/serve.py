@@ -9,10 +9,11 @@ from typing import Any, TextIO
 
 from crossoptim.errors import RunnerError, UnavailableError, UnknownNameError
 from crossoptim.golden.json_text import compact
+from crossoptim.golden.row import flat
 from crossoptim.runners.base import Answer, error_answer, unsupported_answer
-from crossoptim.runners.harness import Adapter, Array, Fields, GroupOptions, LocalRunner, Tensors, read_row, read_start
+from crossoptim.runners.harness import Adapter, Array, Fields, GroupOptions, LocalRunner, Tensors, read_start, start_row
 from crossoptim.runners.registry import get_implementation, local_runner
-from crossoptim.runners.request import PROTOCOL, arguments, flat
+from crossoptim.runners.request import PROTOCOL, arguments
 from crossoptim.runners.stdio import channel
 from crossoptim.spec.rules import resolve
 
@@ -32,7 +33,7 @@ class _Session:
         """A row as an array of the parameter's shape."""
         if name not in self.shapes:
             raise UnknownNameError("parameter", name, list(self.shapes))
-        return read_row(row, self.shapes[name], self.dtype, label)
+        return start_row(row, self.shapes[name], self.dtype, label)
 
     def tensors(self, rows: Mapping[str, Any], label: str) -> Tensors:
         """The rows that are present, by parameter."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
-from importlib import import_module
-from pkgutil import iter_modules
 from typing import Any
 
 from crossoptim.golden.case import Case, Event, Group
+from crossoptim.spec.discover import discover
 from crossoptim.spec.model import lookup
 
 _DTYPES = {"f32": "float32", "f64": "float64"}
@@ -60,14 +58,7 @@ class Cases:
 @cache
 def all_cases() -> dict[str, Case]:
     """Every case by id."""
-    return {case.id: case for case in _collect()}
-
-
-def _collect() -> Iterator[Case]:
-    for module in iter_modules(__path__):
-        for value in vars(import_module(f"{__name__}.{module.name}")).values():
-            if isinstance(value, Cases):
-                yield from value.collected
+    return {case.id: case for cases in discover(__name__, __path__, Cases) for case in cases.collected}
 
 
 def get_case(case_id: str) -> Case:

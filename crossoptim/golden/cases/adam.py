@@ -47,7 +47,7 @@ adam.add("amsgrad_decay", "amsgrad with weight decay", dtypes="f64", amsgrad=Tru
 adam.topic("maximize")
 adam.add("maximize", "ascent", maximize=True, lr=0.01)
 adam.add("maximize_decay", "weight decay still shrinks while ascending", dtypes="f64", maximize=True, weight_decay=0.5)
-adam.add("maximize_amsgrad", "ascent with amsgrad", dtypes="f32", maximize=True, amsgrad=True, beta2=0.9)
+adam.add("maximize_amsgrad", "ascent with amsgrad", problem="injected", dtypes="f64", maximize=True, amsgrad=True, beta2=0.5)
 
 adam.topic("variants")
 adam.add("eps_inside", "eps under the root", eps_placement="inside", eps=0.01)
@@ -72,7 +72,7 @@ adam.add(
     amsgrad=True,
     beta2=0.9,
 )
-adam.add("uncorrected_decay", "no bias correction, with weight decay", dtypes="f32", bias_correction="off", weight_decay=0.1)
+adam.add("uncorrected_decay", "no bias correction, with weight decay", dtypes="f64", bias_correction="off", weight_decay=0.1)
 adam.add("eps_inside_amsgrad", "eps under the root, with amsgrad", dtypes="f64", eps_placement="inside", amsgrad=True, eps=0.01, beta2=0.9)
 adam.add("eps_before_amsgrad", "epsilon hat with amsgrad", dtypes="f32", eps_order="before", amsgrad=True, eps=0.01, beta2=0.9)
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib import import_module
-from pkgutil import iter_modules
 
+from crossoptim.spec.discover import discover
 from crossoptim.spec.model import Ecosystem, Quirk, lookup
 
 
 @cache
 def all_ecosystems() -> dict[str, Ecosystem]:
     """Every ecosystem by name."""
-    modules = (import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__))
-    found = [value for module in modules for value in vars(module).values() if isinstance(value, Ecosystem)]
-    return {ecosystem.name: ecosystem for ecosystem in sorted(found, key=lambda e: e.name)}
+    found = {e.name: e for e in discover(__name__, __path__, Ecosystem)}  # a module may use another's
+    return dict(sorted(found.items()))
 
 
 def get_ecosystem(name: str) -> Ecosystem:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from importlib import import_module
-from pkgutil import iter_modules
 from typing import Literal
 
+from crossoptim.spec.discover import discover
 from crossoptim.spec.model import Constraint, Hyper, Preset, Rule, Setting, StateVar, Switch, lookup
 
 
@@ -44,9 +43,7 @@ def rule(
 @cache
 def all_rules() -> dict[str, Rule]:
     """Every rule by name."""
-    modules = (import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__))
-    rules = [value for module in modules for value in vars(module).values() if isinstance(value, Rule)]
-    return {r.name: r for r in sorted(rules, key=lambda r: r.name)}
+    return {r.name: r for r in sorted(discover(__name__, __path__, Rule), key=lambda r: r.name)}
 
 
 def get_rule(name: str) -> Rule:
