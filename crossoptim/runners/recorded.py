@@ -1,7 +1,8 @@
 """Recorded trajectories: what a live library answered, kept so that every machine without it can judge it.
 
 One folder an implementation and version; ``about.json`` is its answer to ``describe``, each further file one case. A row that equals the
-golden row to the last bit is written ``"="``: the files stay small, and a reader sees where the library departs.
+golden row to the last bit is written ``"="``, one that lies near it as the distances, ``"0 -1 3"``: so many representable numbers up or down.
+The files stay small, and a reader sees where and how far the library departs.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from crossoptim.errors import FixtureError
 from crossoptim.golden.case import Case
 from crossoptim.golden.json_text import compact, pretty, read, write_whole
-from crossoptim.golden.row import flat
-from crossoptim.golden.trajectory import Trajectory
+from crossoptim.golden.row import flat, read_row
+from crossoptim.golden.trajectory import Array, Rows, Trajectory
 
 SCHEMA = "crossoptim/recorded/1"
 ABOUT_SCHEMA = "crossoptim/about/1"
@@ -69,13 +72,12 @@ def load(folder: Path, case: Case, golden: Trajectory) -> dict[str, dict[str, An
     return {mode: _expand(run, tables, path) for mode, run in data["runs"].items()}
 
 
-def _golden_tables(golden: Trajectory) -> dict[tuple[str, ...], list[Any]]:
-    tables: dict[tuple[str, ...], list[Any]] = {}
+def _golden_tables(golden: Trajectory) -> dict[tuple[str, ...], Rows]:
+    tables: dict[tuple[str, ...], Rows] = {}
     for key in golden.params:
-        tables["params", key] = [flat(row) for row in golden.params[key]]
-        tables["gradients", key] = [flat(row) for row in golden.grads[key]]
-        for var, rows in golden.state.get(key, {}).items():
-            tables["state", key, var] = [flat(row) for row in rows]
+        tables["params", key] = golden.params[key]
+        tables["gradients", key] = golden.grads[key]
+        tables |= {("state", key, var): rows for var, rows in golden.state.get(key, {}).items()}
     return tables
 
 
@@ -89,29 +91,57 @@ def _leaves(body: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], dict[str
             yield ("state", key, var), columns, var
 
 
-def _compress(answer: Mapping[str, Any], tables: Mapping[tuple[str, ...], list[Any]]) -> dict[str, Any]:
+def _compress(answer: Mapping[str, Any], tables: Mapping[tuple[str, ...], Rows]) -> dict[str, Any]:
     if answer["outcome"] != "ok":
         return {key: answer[key] for key in ("outcome", "reason", "class", "message") if key in answer}
     body = json.loads(compact(answer["trajectory"]))
     if body.get("gradients_after") == body["gradients"]:
         del body["gradients_after"]
-    for path, holder, key in _leaves(body):
-        reference = [json.loads(compact(row)) for row in tables.get(path, [])]
-        holder[key] = [
-            SAME if row is not None and step < len(reference) and compact(row) == compact(reference[step]) else row
-            for step, row in enumerate(holder[key])
-        ]
+    for place, holder, key in _leaves(body):
+        reference = tables.get(place, [])
+        holder[key] = [_shorter(row, reference[step] if step < len(reference) else None) for step, row in enumerate(holder[key])]
     return {"outcome": "ok", "trajectory": body}
 
 
-def _expand(run: dict[str, Any], tables: Mapping[tuple[str, ...], list[Any]], path: Path) -> dict[str, Any]:
+def _expand(run: dict[str, Any], tables: Mapping[tuple[str, ...], Rows], path: Path) -> dict[str, Any]:
     if run["outcome"] != "ok":
         return run
     body = run["trajectory"]
     for place, holder, key in _leaves(body):
-        reference = tables.get(place)
-        if reference is None and SAME in holder[key]:
-            raise FixtureError(f"{path}: {'/'.join(place)}: no golden rows to stand for {SAME!r}")
-        holder[key] = [reference[step] if row == SAME and reference else row for step, row in enumerate(holder[key])]
+        reference = tables.get(place, [])
+        for step, row in enumerate(holder[key]):
+            if isinstance(row, str):
+                near = reference[step] if step < len(reference) else None
+                if near is None or (row != SAME and len(row.split()) != near.size):
+                    raise FixtureError(f"{path}: {'/'.join(place)}, step {step + 1}: {row!r} does not fit the golden row")
+                holder[key][step] = flat(_moved(near, row))
     body.setdefault("gradients_after", body["gradients"])
     return run
+
+
+def _shorter(row: Any, near: Array | None) -> Any:
+    """A row as its distance from the golden one, where that is shorter than its digits."""
+    if row is None or near is None or not near.size:
+        return row
+    got = np.ravel(read_row(row, near.shape, str(near.dtype)))
+    away = [int(a) - int(b) for a, b in zip(_ordinals(got), _ordinals(np.ravel(near)), strict=True)]
+    if not any(away):
+        return SAME
+    distances = " ".join(map(str, away))
+    return distances if not np.isnan(got).any() and len(distances) < len(compact(row)) else row
+
+
+def _moved(near: Array, distances: str) -> Array:
+    if distances == SAME:
+        return near
+    ordinals = [int(b) + int(away) for b, away in zip(_ordinals(np.ravel(near)), distances.split(), strict=True)]
+    kind = np.int32 if near.dtype == np.float32 else np.int64
+    lowest = int(np.iinfo(kind).min)
+    return np.array([o if o >= 0 else lowest - 1 - o for o in ordinals], dtype=kind).view(near.dtype).reshape(near.shape)
+
+
+def _ordinals(values: Array) -> Array:
+    """Floats as consecutive integers: the next number up is one more; -0 lies just below 0."""
+    kind = np.int32 if values.dtype == np.float32 else np.int64
+    bits = np.ascontiguousarray(values).view(kind)
+    return np.where(bits >= 0, bits, ~(bits & np.iinfo(kind).max))
