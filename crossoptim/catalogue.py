@@ -174,7 +174,8 @@ def _print_equation(equation: Equation, out: Console) -> None:
 
 def _hyper_table(setting: Setting, related: list[Ecosystem]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("", "value", "default", "admissible", *(e.title for e in related)):
+    classes = [f"{e.title}\n{(e.binding(setting) or _first(e, setting)).name}" for e in related]
+    for column in ("", "value", "default", "admissible", *classes):
         table.add_column(column)
     for option in setting.rule.hyper:
         where = [_foreign(e.binding(setting) or _first(e, setting), option) for e in related]

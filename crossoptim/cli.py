@@ -32,7 +32,23 @@ app = typer.Typer(
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
-JsonFile = Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON; - for standard output.")]
+
+
+def _json_target(target: str | None) -> str | None:
+    """Refuse what cannot be written before anything runs."""
+    if target not in (None, "-"):
+        path = Path(str(target))
+        if not path.parent.is_dir():
+            raise CrossoptimError(f"--json {target}: the folder {path.parent} does not exist")
+        if path.is_dir():
+            raise CrossoptimError(f"--json {target}: is a folder (expected a file)")
+    return target
+
+
+JsonFile = Annotated[
+    str | None,
+    typer.Option("--json", metavar="FILE", help="Write the result as JSON; - for standard output.", callback=_json_target),
+]
 FixturesDir = Annotated[
     Path | None, typer.Option("--fixtures", metavar="DIR", help="The fixtures folder (default: the one of this installation).")
 ]
@@ -56,6 +72,9 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        err.print(f"[red]crossoptim:[/red] {_plain(str(error))}", soft_wrap=True)
+        sys.exit(2)
 
 
 def _plain(text: str) -> str:
@@ -74,10 +93,7 @@ def _emit(data: Any, target: str | None) -> None:
     if target == "-":
         sys.stdout.write(text)
         return
-    path = Path(target)
-    if not path.parent.is_dir():
-        raise CrossoptimError(f"--json {target}: the folder {path.parent} does not exist")
-    write_whole(path, text)
+    write_whole(Path(target), text)
 
 
 def _finite(value: Any) -> Any:
@@ -152,9 +168,11 @@ def show(
     from crossoptim import catalogue
 
     page = catalogue.page(name, dict(_assignment(s) for s in settings or []))
+    if latex and not page.latex:
+        raise CrossoptimError(f"--latex: {name} has no equation (expected an optimizer or a case)")
     _emit(page.data, json_file)
     if latex:
-        out.print(page.latex, soft_wrap=True, markup=False)
+        _screen(json_file).print(page.latex, soft_wrap=True, markup=False)
     elif json_file != "-":
         page.print(out)
 

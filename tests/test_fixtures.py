@@ -267,8 +267,8 @@ def test_a_file_whose_hash_is_not_the_manifests_is_refused(file: Path) -> None:
         ("{", "not JSON at line 1"),
         ("[]", "schema"),
         ('{"schema": "crossoptim/manifest/2", "files": {}}', "'crossoptim/manifest/2' (expected 'crossoptim/manifest/1')"),
-        ('{"schema": "crossoptim/manifest/1"}', "files"),
-        ('{"schema": "crossoptim/manifest/1", "files": ["a"]}', "files"),
+        ('{"schema": "crossoptim/manifest/1", "version": "v1", "cases": 0}', "'files' is a required property"),
+        ('{"schema": "crossoptim/manifest/1", "version": "v1", "cases": 0, "files": ["a"]}', "files: ['a'] is not of type 'object'"),
     ],
 )
 def test_a_manifest_that_is_missing_or_unusable_is_refused(tmp_path: Path, content: str | None, message: str) -> None:

@@ -131,14 +131,14 @@ def test_a_quarter_of_the_bound_is_rounding(case_id: str, mode: str, step: int) 
 
 
 def test_a_library_that_is_always_a_little_off_is_rounding_however_far_it_drifts() -> None:
-    got = mine(SGD)
+    got = mine(ADAM)
     for step in range(1, 31):
-        for place in places(SGD, step, got):
+        for place in places(ADAM, step, got):
             place.column(got)[step - 1] = place.prediction.reference.reshape(2)
             place.shift(got, 0.25)
-    off = float(np.abs(np.subtract(got.params["x"][-1], trajectory(SGD).params["x"][-1])).max())  # type: ignore[arg-type]
+    off = float(np.abs(np.subtract(got.params["x"][-1], trajectory(ADAM).params["x"][-1])).max())  # type: ignore[arg-type]
     assert off > place.prediction.bound.max(), "from the golden path alone it would be rejected"
-    found = judge(SGD, got)
+    found = judge(ADAM, got)
     assert (found.verdict, found.expected) == ("rounding", True)
     assert found.drift is not None and found.drift > 10
 

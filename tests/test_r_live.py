@@ -16,7 +16,6 @@ from crossoptim.golden.trajectory import golden
 from crossoptim.runners.r import TRANSPORTS
 from crossoptim.runners.registry import IMPLEMENTATIONS, Runners
 from crossoptim.runners.request import read_trajectory
-from crossoptim.spec.ecosystems import get_ecosystem
 
 R_TORCH = [name for name, i in IMPLEMENTATIONS.items() if (i.ecosystem or "").startswith("r_torch")]
 CASES = ("sgd/decay_momentum-ravine-f32", "adam/resume_amsgrad-injected-f64", "adamw/plain-iris-f64", "adam/groups-injected-f32")
@@ -45,9 +44,7 @@ def test_both_transports_give_the_same_bits_and_these_are_as_expected(transports
         request = implementation.request(case, truth, "replay")
         answers = [runners[name].run(request) for runners in transports.values()]
         assert answers[0] == answers[1], case_id
-        binding, ecosystem = implementation.binding(case.base), get_ecosystem(implementation.ecosystem or "")
-        quirks = [q for q in ecosystem.quirks if binding and binding.name in q.bindings]
-        judgement = Judge(case, truth, quirks).judge(read_trajectory(answers[0], case, name), "replay")
+        judgement = Judge(case, truth, implementation.quirks(case.base)).judge(read_trajectory(answers[0], case, name), "replay")
         assert judgement.expected, f"{case_id}: {judgement.reason}"
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
+from crossoptim.errors import CrossoptimError
 from crossoptim.spec.model import Problem, Setting
 from crossoptim.spec.problems import get_problem
 from crossoptim.spec.rules import resolve
@@ -98,6 +99,8 @@ class Case:
             for event in self.happens("add_group", step):
                 groups.append((event.params, self.base.with_values(**event.hyper)))
             for event in self.happens("set", step):
+                if not 0 <= event.group < len(groups):
+                    raise CrossoptimError(f"{self.id}: step {step}: group {event.group} does not exist (expected 0 to {len(groups) - 1})")
                 params, setting = groups[event.group]
                 groups[event.group] = (params, setting.with_values(**event.hyper))
             out.append(

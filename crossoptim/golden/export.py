@@ -87,6 +87,7 @@ def read_manifest(target: Path) -> dict[str, str]:
         raise FixtureError(
             f"{target / MANIFEST}: schema {data.get('schema') if isinstance(data, dict) else data!r} (expected {MANIFEST_SCHEMA!r})"
         )
+    validate(data, "manifest", target / MANIFEST)
     files: dict[str, str] = data["files"]
     return files
 

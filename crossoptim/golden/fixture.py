@@ -168,17 +168,29 @@ def _case(data: dict[str, Any], path: Path) -> Case:
         _ = case.timeline, case.problem
     except (CrossoptimError, KeyError, IndexError, TypeError) as error:
         raise FixtureError(f"{path}: {error}") from None
+    for name in (name for params in (*(g.params for g in case.groups), *(e.params for e in case.events)) for name in params):
+        _shape(case, name, f"{path}: groups and events")
     return case
 
 
-def _trajectory(data: dict[str, Any], case: Case, path: Path) -> Trajectory:
+def _shape(case: Case, name: str, where: str) -> tuple[int, ...]:
     shapes = {p.name: p.shape for p in case.problem.params}
+    if name not in shapes:
+        raise FixtureError(f"{where}: problem {case.problem_name} has no parameter {name!r}")
+    return shapes[name]
+
+
+def _trajectory(data: dict[str, Any], case: Case, path: Path) -> Trajectory:
+    params = [p.name for p in case.problem.params]
     body = data["trajectory"]
+    for part in ("params", "grads"):
+        if missing := [key for key in params if key not in body[part]]:
+            raise FixtureError(f"{path}: {part}: {missing[0]!r} is missing (expected {', '.join(params)})")
+    if body["loss"] is not None and len(body["loss"]) != case.steps:
+        raise FixtureError(f"{path}: loss: {len(body['loss'])} numbers (expected {case.steps}, one a step)")
 
     def column(tensor: dict[str, Any], key: str, label: str, steps: int = case.steps) -> Rows:
-        shape = shapes.get(key)
-        if shape is None:
-            raise FixtureError(f"{path}: {label}: problem {case.problem_name} has no parameter {key!r}")
+        shape = _shape(case, key, f"{path}: {label}")
         if tuple(tensor["shape"]) != shape:
             raise FixtureError(f"{path}: {label}: shape {tensor['shape']} (expected {list(shape)})")
         if tensor["dtype"] != case.dtype:
@@ -189,9 +201,13 @@ def _trajectory(data: dict[str, Any], case: Case, path: Path) -> Trajectory:
 
     for key, tensor in data["initial"].items():
         column(tensor, key, f"initial/{key}", 1)
-    scalars: dict[str, list[dict[str, float] | None]] = {key: [None] * case.steps for key in shapes}
+    scalars: dict[str, list[dict[str, float] | None]] = {key: [None] * case.steps for key in params}
     for block in body["scalars"]:
         names = [name for name in block if name != "params"]
+        if short := [name for name in names if len(block[name]) != case.steps]:
+            raise FixtureError(f"{path}: scalars/{short[0]}: {len(block[short[0]])} numbers (expected {case.steps}, one a step)")
+        for key in block["params"]:
+            _shape(case, key, f"{path}: scalars")
         for step in range(case.steps):
             row = {name: block[name][step] for name in names if block[name][step] is not None}
             for key in block["params"]:
@@ -204,7 +220,7 @@ def _trajectory(data: dict[str, Any], case: Case, path: Path) -> Trajectory:
         loss=[None if v is None else read_number(v) for v in body["loss"] or [None] * case.steps],
         scalars=scalars,
     )
-    for key in shapes:
+    for key in params:
         out.state.setdefault(key, {})
         for step, grad in enumerate(out.grads[key]):
             if grad is not None and out.scalars[key][step] is None:

@@ -41,13 +41,13 @@ class Trajectory:
         return self.grads_after.get(name, self.grads[name])
 
     def digest(self) -> str:
-        """Hash of parameters, gradients and state at every step: what a recording was compared with."""
+        """Hash of parameters, gradients and state at every step: what a recording was compared with. Every NaN is the same."""
         out = sha256()
         for table in (self.params, self.grads, *self.state.values()):
             for name, rows in table.items():
                 out.update(name.encode())
                 for row in rows:
-                    out.update(b"-" if row is None else row.tobytes())
+                    out.update(b"-" if row is None else np.where(np.isnan(row), row.dtype.type(np.nan), row).tobytes())
         return out.hexdigest()
 
     def injected(self, name: str) -> Rows:

@@ -24,8 +24,8 @@ from crossoptim.runners.command import CommandRunner
 from crossoptim.runners.r import TRANSPORTS, Transport, r_child
 from crossoptim.runners.registry import IMPLEMENTATIONS, Implementation, Runners, get_implementation
 from crossoptim.runners.request import Mode, read_trajectory
-from crossoptim.spec.ecosystems import all_quirks, get_ecosystem
-from crossoptim.spec.model import Quirk, lookup
+from crossoptim.spec.ecosystems import all_quirks
+from crossoptim.spec.model import lookup
 
 Golden = Sequence[tuple[Case, Trajectory]]
 Tick = Callable[[str], None]
@@ -38,7 +38,7 @@ RECORDABLE = tuple(name for name, i in IMPLEMENTATIONS.items() if i.module is No
 
 @dataclass(frozen=True)
 class _Column:
-    """An implementation with what answers for it: a live runner, recordings, or nothing (with the reason)."""
+    """An implementation with what answers for it: a live runner, recordings, or nothing (it is missing, or broken, with the reason)."""
 
     implementation: Implementation
     version: str = ""
@@ -46,6 +46,7 @@ class _Column:
     runner: Runner | None = None
     folder: Path | None = None
     missing: str = ""
+    broken: str = ""
 
 
 class Campaign:
@@ -62,6 +63,7 @@ class Campaign:
 
     Raises:
         UnknownNameError: for a name that does not exist.
+        CrossoptimError: for a command whose column has the name of another one.
     """
 
     def __init__(
@@ -75,12 +77,15 @@ class Campaign:
         ignored_quirks: Sequence[str] = (),
     ) -> None:
         self.fixtures = fixtures
-        names = list(implementations or ([] if commands else IMPLEMENTATIONS))
+        names = list(dict.fromkeys(implementations or ([] if commands else IMPLEMENTATIONS)))
         self.implementations = [get_implementation(name) for name in names]
         self.modes = [_one_of("mode", mode, MODES) for mode in modes or DEFAULT_MODES]
         self.source: Source = _one_of("source", source, get_args(Source))
         self.transport = _one_of("transport", transport, ("auto", *TRANSPORTS))
         self.commands = [CommandRunner.of(command) for command in commands]
+        for number, command in enumerate(self.commands):
+            if command.name in [*names, *(other.name for other in self.commands[:number])]:
+                raise CrossoptimError(f"--command: two columns would be called {command.name!r} (expected programs of different names)")
         self.ignored = {lookup("quirk", all_quirks(), quirk).id for quirk in ignored_quirks}
 
     def size(self, cases: Golden) -> int:
@@ -117,7 +122,7 @@ class Campaign:
         for mode in self.modes:
             if mode == "closed" and case.problem.value is None:
                 continue
-            judge = Judge(case, golden, self._quirks(column.implementation, case))
+            judge = Judge(case, golden, [q for q in column.implementation.quirks(case.base) if q.id not in self.ignored])
             judgement = _judgement(judge, answers(mode), case, mode, column.implementation.name)
             yield Result(
                 case.id, case.optimizer, case.topic, column.implementation.name, column.version, column.source, mode, judgement
@@ -132,6 +137,8 @@ class Campaign:
                 return {"outcome": "unsupported", "reason": reason}
             if column.folder:
                 return held.get(mode) or Judgement("not run", self.source == "auto" or mode == "lockstep", f"{mode} was not recorded")
+            if column.broken:
+                return Judgement("raises", False, column.broken)
             if column.runner is None:
                 return Judgement("not run", True, column.missing)
             try:
@@ -141,18 +148,6 @@ class Campaign:
 
         return answer
 
-    def _quirks(self, implementation: Implementation, case: Case) -> list[Quirk]:
-        binding = implementation.binding(case.base)
-        if binding is None or implementation.ecosystem is None:
-            return []
-        return [
-            quirk
-            for quirk in get_ecosystem(implementation.ecosystem).quirks
-            if binding.name in quirk.bindings
-            and quirk.id not in self.ignored
-            and (not quirk.implementations or implementation.name in quirk.implementations)
-        ]
-
     def _column(self, implementation: Implementation, runners: Runners) -> _Column:
         missing = ""
         if self.source != "recorded":
@@ -160,6 +155,8 @@ class Campaign:
                 return _live(implementation, runners[implementation.name])
             except UnavailableError as error:
                 missing = str(error)
+            except RunnerError as error:
+                return _Column(implementation, broken=str(error))
         found = recorded.folders(self.fixtures, implementation.name)
         if self.source == "live" or not found:
             return _Column(implementation, missing=missing or "no recording")

@@ -1,7 +1,7 @@
 """Recorded trajectories: what a live library answered, kept so that every machine without it can judge it.
 
 One folder an implementation and version; ``about.json`` is its answer to ``describe``, each further file one case. A row that equals the
-golden row to the last bit is written ``"="``, one that lies near it as the distances, ``"0 -1 3"``: so many representable numbers up or down.
+golden row to the last bit is written ``"="``, one that lies near it as distances, ``"0 -1 3"``: so many representable numbers up or down.
 The files stay small, and a reader sees where and how far the library departs.
 """
 
@@ -143,5 +143,5 @@ def _moved(near: Array, distances: str) -> Array:
 def _ordinals(values: Array) -> Array:
     """Floats as consecutive integers: the next number up is one more; -0 lies just below 0."""
     kind = np.int32 if values.dtype == np.float32 else np.int64
-    bits = np.ascontiguousarray(values).view(kind)
+    bits: Array = np.ascontiguousarray(values).view(kind)
     return np.where(bits >= 0, bits, ~(bits & np.iinfo(kind).max))

@@ -14,7 +14,7 @@ from crossoptim.runners.command import CommandRunner
 from crossoptim.runners.r import Transport, r_child
 from crossoptim.runners.request import Mode, run_request, specification, unsupported
 from crossoptim.spec.ecosystems import get_ecosystem
-from crossoptim.spec.model import Binding, Setting, lookup
+from crossoptim.spec.model import Binding, Quirk, Setting, lookup
 
 if TYPE_CHECKING:
     from crossoptim.golden.case import Case
@@ -41,6 +41,14 @@ class Implementation:
     def binding(self, setting: Setting) -> Binding | None:
         """The foreign class for a setting; None where there is none, or none is needed."""
         return get_ecosystem(self.ecosystem).binding(setting) if self.ecosystem else None
+
+    def quirks(self, setting: Setting) -> list[Quirk]:
+        """The known departures of the class that a setting is run with, on this execution path."""
+        binding = self.binding(setting)
+        if binding is None or self.ecosystem is None:
+            return []
+        known = get_ecosystem(self.ecosystem).quirks
+        return [q for q in known if binding.name in q.bindings and (not q.implementations or self.name in q.implementations)]
 
     def unsupported(self, case: Case) -> str | None:
         """Why it cannot run a case, or None."""
