@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from crossoptim.check.judge import Judge, Prediction, Row, exact_gradient, predict
+from crossoptim.check.judge import Judge
+from crossoptim.check.objective import exact_objective
+from crossoptim.check.predict import Prediction, Row, predict
 from crossoptim.check.verdict import Judgement
 from crossoptim.golden import fixture
 from crossoptim.golden.case import Case
@@ -161,7 +163,9 @@ def test_a_gradient_is_held_against_the_exact_one_at_its_own_point(case_id: str)
     case, truth = get_case(case_id), trajectory(case_id)
     name = case.problem.params[0].name
     point = {key: rows[-2] for key, rows in truth.params.items()}
-    bound = float(np.ravel(exact_gradient(case.problem, point, case.dtype)[name][1])[-1])  # type: ignore[arg-type]
+    exact = exact_objective(case.problem, point, case.dtype)  # type: ignore[arg-type]
+    assert exact
+    bound = float(np.ravel(exact[1][name].bound)[-1])
     for bounds, rejected in ((4.0, True), (0.25, False)):
         got = mine(case_id)
         grad = got.grads[name][-1]

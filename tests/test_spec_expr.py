@@ -289,7 +289,7 @@ def test_an_equation_needs_no_more_than_it_names() -> None:
 
 def test_settings_print_what_differs_from_the_defaults() -> None:
     assert format_setting(resolve("adam")) == "defaults"
-    assert format_setting(resolve("adam", {"lr": 0.1, "amsgrad": True})) == "lr=0.10000000000000001, amsgrad=true"
+    assert format_setting(resolve("adam", {"lr": 0.1, "amsgrad": True})) == "lr=0.1, amsgrad=true"
 
 
 # Edits.
@@ -336,9 +336,9 @@ def test_every_quirk_edits_every_equation_that_it_says_it_does() -> None:
     for ecosystem in all_ecosystems().values():
         for quirk in ecosystem.quirks:
             for binding in (b for b in ecosystem.bindings if b.name in quirk.bindings):
-                for decay, dtype, late in product((0.0, 0.1), ("float32", "float64"), (False, True)):
+                for decay, late in product((0.0, 0.1), (False, True)):
                     setting = all_rules()[binding.rule].resolve({**binding.switches, "weight_decay": decay})
-                    if quirk.when(QuirkSite(h=setting.h, dtype=dtype, shapes=((2,), ()), late_start=late)):
+                    if quirk.when(QuirkSite(h=setting.h, shapes=((2,), ()), late_start=late)):
                         apply(trace(setting), quirk.effects)
 
 

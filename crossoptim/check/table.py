@@ -7,13 +7,14 @@ import re
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
+import numpy as np
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from crossoptim.check.result import Result
+from crossoptim.check.result import Result, plural, tally, unjudged
 from crossoptim.check.verdict import MEANING, SEVERITY, Verdict
+from crossoptim.screen import paragraph
 
 STYLE: dict[Verdict, str] = {
     "exact": "green",
@@ -24,15 +25,15 @@ STYLE: dict[Verdict, str] = {
     "unsupported": "dim",
     "not run": "dim",
 }
-
-
-_SHORT: dict[Verdict, str] = {"rounding": "round", "documented": "quirk", "diverges": "DIVERG", "unsupported": "-", "not run": "."}
+_SHORT: dict[Verdict, str] = {"rounding": "round", "documented": "quirk", "diverges": "diverge", "unsupported": "-", "not run": "."}
 _ROOMY = 120
+_FIRST_TOPIC = "plain"
 
 
 def print_table(results: Sequence[Result], console: Console, titles: Mapping[str, str]) -> None:
     """Print the table, its legend, and who was judged. ``titles`` heads the columns; narrow terminals get short words."""
     columns = list(dict.fromkeys(r.implementation for r in results))
+    narrow = console.width < _ROOMY
     cells: dict[tuple[str, str, str], list[Result]] = {}
     for r in results:
         cells.setdefault((r.optimizer, r.topic, r.implementation), []).append(r)
@@ -45,20 +46,29 @@ def print_table(results: Sequence[Result], console: Console, titles: Mapping[str
         if number:
             table.add_row()
         table.add_row(Text(optimizer, "bold"))
-        for topic in dict.fromkeys(r.topic for r in results if r.optimizer == optimizer):
-            found = [_cell(cells.get((optimizer, topic, name), []), console.width < _ROOMY) for name in columns]
-            table.add_row(f" {topic}", *found)
+        topics = dict.fromkeys(r.topic for r in results if r.optimizer == optimizer)
+        for topic in sorted(topics, key=lambda topic: topic != _FIRST_TOPIC):
+            table.add_row(f" {topic}", *(_cell(cells.get((optimizer, topic, name), []), narrow) for name in columns))
     console.print(table)
     console.print()
-    used = {r.judgement.verdict for r in results}
-    for verdict in (v for v in MEANING if v in used):
-        word = _SHORT.get(verdict, verdict) if console.width < _ROOMY else verdict
-        console.print(Text(f"{word:<12}", STYLE[verdict]) + Text(MEANING[verdict], "dim"))
+    _print_legend(results, console, narrow)
     console.print()
+    width = max(len(titles.get(name, name)) for name in columns)
     for name in columns:
-        first = next(r for r in results if r.implementation == name)
-        if first.version:
-            console.print(f"{titles.get(name, name):<15} [dim]{first.version}, {first.source}[/dim]", highlight=False)
+        mine = [r for r in results if r.implementation == name]
+        who = ", ".join(part for part in (mine[0].version, mine[0].source) if part) or "not here"
+        console.print(Text.assemble(f"{titles.get(name, name):<{width}}  ", (f"{who}: {tally(mine)}", "dim")), soft_wrap=True)
+
+
+def _print_legend(results: Sequence[Result], console: Console, narrow: bool) -> None:
+    used = {r.judgement.verdict for r in results}
+    lines = [(_word(v, narrow), STYLE[v], MEANING[v]) for v in MEANING if v in used]
+    if any(not r.judgement.expected for r in results):
+        lines.append(("!", "bold red", "not expected: see below"))
+    if any(_carried(r) for r in results):
+        lines.append(("*", "dim", "judged with a state variable that the library does not show: see below"))
+    for word, style, meaning in lines:
+        console.print(Text(f"{word:<12}", style) + Text(meaning, "dim"))
 
 
 def table_svg(results: Sequence[Result], titles: Mapping[str, str]) -> str:
@@ -73,29 +83,85 @@ def _cell(results: Sequence[Result], narrow: bool) -> Text:
         return Text("")
     worst = max((r.judgement.verdict for r in results), key=SEVERITY.__getitem__)
     surprise = any(not r.judgement.expected for r in results)
-    word = _SHORT.get(worst, worst) if narrow else worst
-    return Text(word + ("!" if surprise else ""), "bold red" if surprise else STYLE[worst])
+    marks = "!" * surprise + "*" * any(map(_carried, results))
+    return Text(_word(worst, narrow) + marks, "bold red" if surprise else STYLE[worst])
 
 
-def print_attention(results: Sequence[Result], console: Console, titles: dict[str, str], limit: int = 12) -> None:
+def _word(verdict: Verdict, narrow: bool) -> str:
+    return _SHORT.get(verdict, verdict) if narrow else verdict
+
+
+def _carried(result: Result) -> bool:
+    """Whether a good verdict comes with a note: something that the library does not show was carried."""
+    j = result.judgement
+    return bool(j.reason) and j.expected and j.verdict in ("exact", "rounding", "documented") and "not exposed" in j.reason
+
+
+def print_attention(results: Sequence[Result], console: Console, titles: Mapping[str, str], limit: int = 12) -> None:
     """Print each quirk that was seen, then what was not expected: where, and why."""
+    _print_quirks(results, console, titles)
+    carried = sorted({(r.implementation, r.judgement.reason) for r in results if _carried(r)})
+    if carried:
+        console.print("\n[bold]Not shown by the library[/bold]")
+        for implementation, reason in carried:
+            console.print(paragraph(Text(f"* {implementation}: {reason}"), 2))
+    missed = unjudged(results)
+    _print_surprises([r for r in results if not r.judgement.expected and r.implementation not in missed], console, limit)
+    missing = sorted({(r.implementation, r.judgement.reason) for r in results if r.judgement.verdict == "not run" and r.judgement.expected})
+    if missing:
+        console.print()
+    for implementation, reason in missing:
+        console.print(paragraph(Text.assemble(("not run  ", "dim"), f"{implementation}: {reason}"), 2))
+
+
+def _print_quirks(results: Sequence[Result], console: Console, titles: Mapping[str, str]) -> None:
     documented = sorted((r for r in results if r.judgement.quirks), key=lambda r: (r.judgement.quirks, r.implementation))
     if documented:
-        console.print("\n[bold]Known departures[/bold] (crossoptim show QUIRK explains one)")
-        for (quirks, implementation), group in groupby(documented, key=lambda r: (r.judgement.quirks, r.implementation)):
-            found = list(group)
-            cases = len({r.case for r in found})
-            console.print(f"  [yellow]{', '.join(quirks)}[/yellow]  {implementation}, {cases} case{'s' * (cases != 1)}", highlight=False)
-            for quirk in quirks:
-                console.print(f"    {titles.get(quirk, '')}", style="dim", highlight=False)
-    surprises = [r for r in results if not r.judgement.expected]
-    if surprises:
-        console.print(f"\n[bold red]Unexpected[/bold red] ({len(surprises)})")
-        for r in surprises[:limit]:
-            console.print(f"  [bold]{r.judgement.verdict}[/bold]  {r.case}  {r.implementation} ({r.mode})", highlight=False)
-            console.print(f"    {escape(r.judgement.reason)}", highlight=False)
-        if len(surprises) > limit:
-            console.print(f"  … and {len(surprises) - limit} more: --json FILE holds them all", style="dim")
-    missing = {(r.implementation, r.judgement.reason) for r in results if r.judgement.verdict == "not run"}
-    for implementation, reason in sorted(missing):
-        console.print(f"  [dim]not run[/dim]  {implementation}: {escape(reason)}", highlight=False)
+        console.print("\n[bold]Known departures[/bold] (crossoptim show QUIRK explains one)", soft_wrap=True)
+    for (quirks, implementation), group in groupby(documented, key=lambda r: (r.judgement.quirks, r.implementation)):
+        where = f"  {implementation}, {plural(len({r.case for r in group}), 'case')}"
+        console.print(paragraph(Text.assemble((", ".join(quirks), "yellow"), where), 2))
+        for quirk in quirks:
+            console.print(paragraph(Text(titles.get(quirk, ""), "dim"), 4))
+
+
+def _print_surprises(surprises: Sequence[Result], console: Console, limit: int) -> None:
+    if not surprises:
+        return
+    console.print(f"\n[bold red]Unexpected[/bold red] ({len(surprises)})")
+    alike: dict[tuple[str, str, str], list[Result]] = {}
+    for r in surprises:
+        alike.setdefault((r.implementation, r.optimizer, r.topic), []).append(r)
+    for first, *more in list(alike.values())[:limit]:
+        head = Text.assemble((first.judgement.verdict, "bold red"), f"  {first.case}  {first.implementation}, {first.mode}")
+        console.print(paragraph(head, 2))
+        _print_finding(first, console)
+        if more:
+            console.print(paragraph(Text(f"and {len(more)} more like it in {first.optimizer}, {first.topic}", "dim"), 4))
+    rest = sum(len(found) for found in list(alike.values())[limit:])
+    if rest:
+        console.print(f"  … and {rest} more: --json FILE holds them all", style="dim", soft_wrap=True)
+
+
+def _print_finding(result: Result, console: Console) -> None:
+    found = result.judgement.finding
+    if found is None or found.remark:
+        console.print(paragraph(Text(result.judgement.reason), 4))
+        return
+    console.print(paragraph(Text(found.place()), 4))
+    numbers = {
+        "got": _shortest(found.got, result.dtype),
+        "expected": _shortest(found.expected, result.dtype),
+        "bound": f"{found.bound:.2g}",
+        "ulps": f"{found.ulps:.3g}",
+    }
+    for label, number in numbers.items():
+        console.print(paragraph(Text.assemble((f"{label:<9}", "dim"), number), 4))
+    more = result.judgement.reason.removeprefix(found.sentence()).lstrip(" ;,.")
+    if more:
+        console.print(paragraph(Text(more), 4))
+
+
+def _shortest(value: float, dtype: str) -> str:
+    """As few digits as give the number back in its dtype."""
+    return str(np.dtype(dtype).type(value))

@@ -15,10 +15,13 @@ MEANING: dict[Verdict, str] = {
     "rounding": "inside the rounding bound of an honest implementation",
     "documented": "outside, but inside the bound of what a named quirk predicts",
     "diverges": "outside every bound",
-    "raises": "the implementation raised an error",
-    "unsupported": "the implementation has no such option",
+    "raises": "it raised an error, crashed, hung, or answered nonsense",
+    "unsupported": "it has no such option",
     "not run": "not available here",
 }
+
+UNJUDGED: tuple[Verdict, ...] = ("unsupported", "not run")
+"""What says nothing about an implementation's numbers."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +35,18 @@ class Finding:
     expected: float
     bound: float
     ulps: float
+    remark: str = ""
 
     def sentence(self) -> str:
         """What, where, how far."""
-        place = f"{self.tensor}[{', '.join(map(str, self.element))}]" if self.element else self.tensor
-        return (
-            f"step {self.step}, {place}: {self.got:.17g} (expected {self.expected:.17g} within {self.bound:.2g}; {self.ulps:.3g} ulps away)"
-        )
+        if self.remark:
+            return f"{self.place()}: {self.remark}"
+        return f"{self.place()}: {self.got!r} (expected {self.expected!r} within {self.bound:.2g}; {self.ulps:.3g} ulps away)"
+
+    def place(self) -> str:
+        """Step, tensor, element."""
+        element = f"[{', '.join(map(str, self.element))}]" if self.element else ""
+        return f"step {self.step}, {self.tensor}{element}"
 
 
 @dataclass(frozen=True)
@@ -46,7 +54,7 @@ class Judgement:
     """A verdict on one trajectory.
 
     ``expected`` is False where someone should look: a divergence, an error, a quirk that no longer shows. ``drift`` is the distance of the
-    last parameters from the golden path in ulps; it is reported, not judged.
+    last parameters from the golden path in ulps; it is reported, not judged. ``details`` is the end of a traceback or of standard error.
     """
 
     verdict: Verdict
@@ -55,3 +63,4 @@ class Judgement:
     finding: Finding | None = None
     quirks: tuple[str, ...] = ()
     drift: float | None = None
+    details: str = ""

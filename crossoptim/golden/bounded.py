@@ -235,23 +235,27 @@ class BoundedArrays:
         """Transpose of a matrix."""
         return Bounded(x.value.T, x.magnitude.T, x.k, x.extra.T if x.extra.ndim else x.extra, x.precision)
 
+    # No order of operations reaches through what follows: what came in becomes an absolute error of the argument.
+
     @staticmethod
     def exp(x: Bounded) -> Bounded:
-        """Exponential: an absolute error of the argument is a relative one of the result."""
+        """Exponential."""
         value = np.exp(x.value)
-        return Bounded(value, value * np.maximum(1.0, x.magnitude), x.k + 3, value * x.extra + x.precision.smallest, x.precision)
+        return Bounded(value, value, 3, value * np.expm1(x.bound) + x.precision.smallest, x.precision)
 
     @staticmethod
     def log(x: Bounded) -> Bounded:
-        """Logarithm."""
+        """Logarithm of a positive number."""
         value = np.log(x.value)
-        return Bounded(value, x.magnitude / x.value + np.abs(value), x.k + 3, x.extra / x.value, x.precision)
+        nearest = np.maximum(x.value - x.bound, 0.0)
+        return Bounded(value, np.abs(value), 3, np.where(nearest > 0, x.bound / nearest, np.inf), x.precision)
 
     @staticmethod
     def tanh(x: Bounded) -> Bounded:
-        """Hyperbolic tangent: its slope is 1 - tanh^2."""
+        """Hyperbolic tangent: its slope is 1 - tanh^2, steepest where the argument is nearest to zero."""
         value = np.tanh(x.value)
-        return Bounded(value, np.abs(value) + x.magnitude * (1 - value * value), x.k + 4, x.extra, x.precision)
+        steepest = 1 - np.tanh(np.maximum(np.abs(x.value) - x.bound, 0.0)) ** 2
+        return Bounded(value, np.abs(value), 4, x.bound * steepest, x.precision)
 
 
 def _select(condition: Any, a: Any, b: Any) -> Any:

@@ -91,6 +91,20 @@ class Case:
         return {p for e in self.events if e.kind == "frozen" or (e.kind == "none" and e.step == step) for p in e.params}
 
     @cached_property
+    def spells(self) -> tuple[Spell, ...]:
+        """Each setting that a group takes, with the step from which it holds."""
+        out: list[Spell] = []
+        last: dict[int, Mapping[str, Any]] = {}
+        for step, members in enumerate(self.timeline, 1):
+            for number in dict.fromkeys(m.group for m in members.values()):
+                params = tuple(name for name, m in members.items() if m.group == number)
+                setting = members[params[0]].setting
+                if last.get(number) != setting.values:
+                    last[number] = setting.values
+                    out.append(Spell(step, number, params, setting))
+        return tuple(out)
+
+    @cached_property
     def timeline(self) -> tuple[dict[str, Membership], ...]:
         """For each step 1..steps: every parameter that the optimizer knows, with its setting and place."""
         groups = [(group.params, self.base.with_values(**group.hyper)) for group in self.initial_groups]
@@ -111,6 +125,16 @@ class Case:
                 }
             )
         return tuple(out)
+
+
+@dataclass(frozen=True)
+class Spell:
+    """A stretch of steps in which a group's setting holds."""
+
+    from_step: int
+    group: int
+    params: tuple[str, ...]
+    setting: Setting
 
 
 @dataclass(frozen=True)

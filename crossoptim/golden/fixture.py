@@ -74,16 +74,16 @@ def _compact_event(event: Event) -> dict[str, Any]:
 
 def _settings(case: Case) -> list[dict[str, Any]]:
     """Every value that every group has, with the step from which it holds: all that a port needs to set up its optimizer."""
-    out: list[dict[str, Any]] = []
-    last: dict[int, dict[str, Any]] = {}
-    for step, members in enumerate(case.timeline, 1):
-        for number in dict.fromkeys(m.group for m in members.values()):
-            params = [key for key, m in members.items() if m.group == number]
-            setting = members[params[0]].setting
-            if last.get(number) != setting.values:
-                last[number] = dict(setting.values)
-                out.append({"from_step": step, "group": number, "params": params, "equation": trace(setting).id, "values": last[number]})
-    return out
+    return [
+        {
+            "from_step": spell.from_step,
+            "group": spell.group,
+            "params": list(spell.params),
+            "equation": trace(spell.setting).id,
+            "values": dict(spell.setting.values),
+        }
+        for spell in case.spells
+    ]
 
 
 def _scalars(trajectory: Trajectory) -> list[dict[str, Any]]:

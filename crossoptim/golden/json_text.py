@@ -30,7 +30,10 @@ def read_number(value: object) -> float:
         return _NON_FINITE[value]
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{value!r} is not a number")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError("an integer beyond every float") from None
 
 
 def compact(value: Any) -> str:

@@ -102,7 +102,7 @@ def golden(case: Case) -> Trajectory:
                 previous = after[n]
                 if case.happens("accumulate", step) and previous is not None:
                     used = np.asarray(previous + used)
-                count[n] += 1
+                count[n] += member.setting.counts
                 scalars = oracle.rounded_scalars(member.setting, count[n])
                 for variable in member.setting.state:
                     state[n].setdefault(variable.name, initial_state(variable, params[n]))

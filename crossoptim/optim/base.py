@@ -85,7 +85,7 @@ class RuleOptimizer(torch.optim.Optimizer):
                 if p.grad.layout != torch.strided:
                     raise HyperError(f"{self.binding.name}: a gradient has layout {p.grad.layout} (expected a dense gradient)")
                 state = self.state[p]
-                t = int(state.get("step", 0)) + 1
+                t = int(state.get("step", 0)) + setting.counts
                 if t not in scalars:
                     scalars[t] = SimpleNamespace(**exact_scalars(setting, t))
                 for var in setting.state:
@@ -94,7 +94,8 @@ class RuleOptimizer(torch.optim.Optimizer):
                 new, changed = self.rule.update(Tensors, setting.h, scalars[t], p, p.grad, SimpleNamespace(**state))
                 # a rule may hand an operand through; state must not alias what others write to
                 state.update({key: value.clone() if value is p or value is p.grad else value for key, value in changed.items()})
-                state["step"] = t
+                if setting.counts:
+                    state["step"] = t
                 p.copy_(new)
         return loss
 

@@ -107,7 +107,7 @@ class _Optimizer:
                 gradient, param = self._gradients[name], self._params[name]
                 if gradient is None:
                     continue
-                self._count[name] += 1
+                self._count[name] += setting.counts
                 state = self._state[name]
                 for var in setting.state:
                     state.setdefault(var.name, initial_state(var, param))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any, Literal
 
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from crossoptim.errors import RunnerError
 from crossoptim.golden.case import Case
-from crossoptim.golden.json_text import read_number
 from crossoptim.golden.row import flat, read_row
 from crossoptim.golden.trajectory import Rows, Trajectory, initial_params
 from crossoptim.spec.expr import Symbols, name
@@ -75,42 +74,30 @@ def run_request(case: Case, golden: Trajectory, mode: Mode, implementation: str,
         request["golden"] = {
             "params": {key: [flat(row) for row in rows] for key, rows in golden.params.items()},
             "state": {key: {var: [flat(r) for r in rows] for var, rows in vs.items()} for key, vs in golden.state.items()},
-            "count": {key: counts(golden, key) for key in start},
+            "count": {key: counts(case, golden, key) for key in start},
         }
     return request
 
 
 def specification(case: Case, golden: Trajectory) -> dict[str, Any]:
     """The ``settings`` and ``scalars`` that an evaluator of the specification needs besides."""
-    return {"settings": settings_timeline(case), "scalars": golden.scalars}
+    settings = [
+        {
+            "from_step": spell.from_step,
+            "group": spell.group,
+            "params": list(spell.params),
+            "values": dict(spell.setting.values),
+            "equation": trace(spell.setting).as_json(),
+        }
+        for spell in case.spells
+    ]
+    return {"settings": settings, "scalars": golden.scalars}
 
 
-def settings_timeline(case: Case) -> list[dict[str, Any]]:
-    """Each setting that a group takes, with the step from which it holds."""
-    out: list[dict[str, Any]] = []
-    current: dict[int, Setting] = {}
-    for step, members in enumerate(case.timeline, 1):
-        for number in dict.fromkeys(m.group for m in members.values()):
-            inside = {key: m for key, m in members.items() if m.group == number}
-            setting = next(iter(inside.values())).setting
-            if current.get(number) is not setting:
-                current[number] = setting
-                equation = trace(setting)
-                out.append(
-                    {
-                        "from_step": step,
-                        "group": number,
-                        "params": list(inside),
-                        "values": dict(setting.values),
-                        "equation": equation.as_json(),
-                    }
-                )
-    return out
-
-
-def counts(golden: Trajectory, key: str) -> list[int]:
-    """How many updates a parameter has had after each step."""
-    return list(np.cumsum([row is not None for row in golden.grads[key]]).tolist())
+def counts(case: Case, golden: Trajectory, key: str) -> list[int]:
+    """A parameter's step count after each step."""
+    advances = [row is not None and members[key].setting.counts for row, members in zip(golden.grads[key], case.timeline, strict=True)]
+    return list(np.cumsum(advances).tolist())
 
 
 def _event(case: Case, event: Any, binding: Binding | None) -> dict[str, Any]:
@@ -172,19 +159,44 @@ def read_trajectory(answer: Mapping[str, Any], case: Case, where: str) -> Trajec
             raise RunnerError(f"{where}: {part}: {got!r} (expected the parameters {sorted(shapes)})")
         return {key: rows(given[key], shape, f"{part}/{key}") for key, shape in shapes.items()}
 
-    states = body.get("state") or {}
     params = table("params")
     for key, column in params.items():
         for step, row in enumerate(column, 1):
             if row is None:
                 raise RunnerError(f"{where}: step {step}, params/{key}: nothing (expected {list(shapes[key])})")
-    losses = body.get("loss") or [None] * case.steps
     return Trajectory(
         params=params,
-        state={
-            key: {var: rows(column, shapes[key], f"state/{key}/{var}") for var, column in (states.get(key) or {}).items()} for key in shapes
-        },
+        state=_read_state(body.get("state"), case, where, lambda value, key, label: rows(value, shapes[key], label)),
         grads=table("gradients"),
         grads_after=table("gradients_after"),
-        loss=[None if v is None else read_number(v) for v in losses],
+        loss=_read_loss(body.get("loss"), case, where),
     )
+
+
+def _read_state(given: Any, case: Case, where: str, rows: Callable[[Any, str, str], Rows]) -> dict[str, dict[str, Rows]]:
+    """State by parameter and variable; a variable may be left out, but not be called anything else."""
+    params = [p.name for p in case.problem.params]
+    variables = [var.name for var in case.base.rule.state]
+    given = {} if given is None else given
+    if not isinstance(given, dict) or not all(isinstance(columns, dict) for columns in given.values()):
+        raise RunnerError(f"{where}: state: not a table of parameters and variables (expected parameter, then variable, then rows)")
+    for key, columns in given.items():
+        unknown = [var for var in columns if var not in variables]
+        if key not in params or unknown:
+            name, known = (f"{key}/{unknown[0]}", variables) if key in params else (key, params)
+            raise RunnerError(f"{where}: state/{name}: no such name (expected one of {', '.join(known) or 'none'})")
+    return {key: {var: rows(column, key, f"state/{key}/{var}") for var, column in given.get(key, {}).items()} for key in params}
+
+
+def _read_loss(given: Any, case: Case, where: str) -> list[float | None]:
+    if given is None:
+        return [None] * case.steps
+    if not isinstance(given, list) or len(given) != case.steps:
+        raise RunnerError(f"{where}: loss: not {case.steps} numbers (expected one a step, null where there is none)")
+    out: list[float | None] = []
+    for step, value in enumerate(given, 1):
+        try:
+            out.append(None if value is None else float(read_row(value, (), "float64")))
+        except ValueError as error:
+            raise RunnerError(f"{where}: step {step}, loss: {error}") from None
+    return out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cache
 
 from crossoptim.errors import CrossoptimError
 from crossoptim.spec.expr import Expr, name, parse, rebuild
@@ -26,6 +27,11 @@ def apply(equation: Equation, effects: Iterable[Effect]) -> Equation:
     Raises:
         CrossoptimError: when an edit's pattern does not occur in the equation.
     """
+    return _applied(equation, tuple(effects))
+
+
+@cache  # one object for one edited equation: what is cached by equation stays cached
+def _applied(equation: Equation, effects: tuple[Effect, ...]) -> Equation:
     for effect in effects:
         if isinstance(effect, Edit):
             equation = _substitute(equation, effect)

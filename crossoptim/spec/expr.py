@@ -10,6 +10,7 @@ import ast
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from math import copysign, isfinite
 from typing import Any
 
 from crossoptim.errors import CrossoptimError
@@ -190,7 +191,7 @@ def text(root: Expr, named: Mapping[int, str] | None = None) -> str:
         if node.op == "name":
             return node.label
         if node.op == "number":
-            return literal_text(node.value)
+            return f"({literal_text(node.value)})" if parent and copysign(1.0, node.value) < 0 else literal_text(node.value)
         if node.op in CALLS:
             return f"{node.op}({', '.join(render(a, 0) for a in node.args)})"
         level = _PRECEDENCE[node.op]
@@ -206,7 +207,11 @@ def text(root: Expr, named: Mapping[int, str] | None = None) -> str:
 
 
 def literal_text(value: float) -> str:
-    """A literal without trailing ``.0``, with the digits that read back exactly."""
+    """A finite literal without trailing ``.0``, with the digits that read back exactly."""
+    if not isfinite(value):
+        raise CrossoptimError(f"expression: {value} has no literal (expected a finite number)")
+    if value == 0 and copysign(1.0, value) < 0:
+        return "-0.0"
     return str(int(value)) if value == int(value) and abs(value) < 1e15 else f"{value:.17g}"
 
 

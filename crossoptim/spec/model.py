@@ -96,7 +96,8 @@ Hyper = Real | Flag
 class StateVar:
     """A tensor that an optimizer keeps for each parameter, of the parameter's shape and dtype.
 
-    ``init`` is ``"zeros"`` or ``"param"`` (a copy of the parameter). ``when`` says for which settings it exists. ``gradient_point`` marks
+    ``init`` is ``"zeros"`` or ``"param"`` (a copy of the parameter). ``when`` says for which settings it exists; it may
+    look at switches, flags, and whether a number is zero, nothing finer. ``gradient_point`` marks
     the variable at which the gradient is to be evaluated instead of the parameter.
     """
 
@@ -130,7 +131,8 @@ class Preset:
 class Rule:
     """One optimizer: metadata and its equation as two pure functions.
 
-    ``scalars(xp, h, t)`` makes the per-step numbers from hyperparameters and the parameter's step count t = 1, 2, …;
+    ``scalars(xp, h, t)`` makes the per-step numbers from hyperparameters and the step count t = 1, 2, …, which counts a parameter's updates
+    since its state exists;
     ``update(xp, h, c, p, g, s)`` returns the new parameter and a dict of the new state. ``h`` holds hyperparameters and switches, ``c`` the
     scalars, ``s`` the state.
     """
@@ -187,6 +189,11 @@ class Setting:
     def state(self) -> tuple[StateVar, ...]:
         """The state variables that exist in this setting."""
         return tuple(var for var in self.rule.state if var.when(self.h))
+
+    @property
+    def counts(self) -> bool:
+        """Whether an update advances the step count: without state there is nothing whose age could matter."""
+        return bool(self.state)
 
     @property
     def gradient_point(self) -> str | None:
@@ -291,7 +298,8 @@ class Quirk:
     """One library's departure from the equation, with the prediction of what it computes instead.
 
     ``when`` sees a :class:`QuirkSite` (case-level facts). ``versions`` is the range in which it was seen. ``implementations`` restricts
-    it to some of a library's execution paths.
+    it to some of a library's execution paths. ``everywhere`` is False where it shows in some elements only: otherwise an
+    element that follows the equation where the quirk predicts another number is reported, since the quirk may have been mended.
     """
 
     id: str
@@ -305,6 +313,7 @@ class Quirk:
     issue: str = ""
     advice: str = ""
     implementations: tuple[str, ...] = ()
+    everywhere: bool = True
 
 
 @dataclass(frozen=True)
@@ -316,7 +325,6 @@ class QuirkSite:
     """
 
     h: Any
-    dtype: str
     shapes: tuple[tuple[int, ...], ...]
     late_start: bool
 

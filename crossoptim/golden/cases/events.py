@@ -36,6 +36,15 @@ def add_events(cases: Cases, **hyper: Any) -> None:
         events=(Event("add_group", 11, params=("scalar",), hyper={"lr": cases.lr / 4}),),
         **hyper,
     )
+    cases.add(
+        "second-group-set",
+        "the learning rate of the second group only is changed",
+        problem="injected",
+        dtypes="f64",
+        groups=(Group(("matrix",)), Group(("vector", "scalar"))),
+        events=(Event("set", 11, group=1, hyper={"lr": cases.lr / 8}),),
+        **hyper,
+    )
     cases.topic("no gradient")
     cases.add(
         "none-first",
@@ -75,6 +84,22 @@ def add_events(cases: Cases, **hyper: Any) -> None:
         "saved and loaded before the first step with state, and again after a learning-rate change",
         dtypes="f64",
         events=(Event("resume", 2), Event("set", 11, hyper={"lr": cases.lr / 3}), Event("resume", 21)),
+        **hyper,
+    )
+    cases.add(
+        "resume-late-start",
+        "saved while one parameter has no state yet, and again later: step counts and states belong to their parameters",
+        problem="injected",
+        dtypes="f64",
+        events=(Event("none", 1, params=("matrix",)), Event("none", 2, params=("matrix",)), Event("resume", 2), Event("resume", 16)),
+        **hyper,
+    )
+    cases.add(
+        "resume-group-added",
+        "resumed after a group joined with options of its own",
+        problem="injected",
+        dtypes="f64",
+        events=(Event("add_group", 6, params=("scalar",), hyper={"lr": cases.lr / 4, "weight_decay": 0.0}), Event("resume", 16)),
         **hyper,
     )
 

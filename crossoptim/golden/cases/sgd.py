@@ -160,6 +160,29 @@ sgd.add(
     dampening=0.5,
     events=(Event("resume", 6),),
 )
+sgd.add(
+    "resume_dampening_late",
+    "saved while one parameter has no velocity yet: its first gradient is still to come, and undampened",
+    problem="injected",
+    dtypes="f64",
+    momentum=0.9,
+    dampening=0.5,
+    events=(Event("none", 1, params=("matrix",)), Event("none", 2, params=("matrix",)), Event("resume", 2)),
+)
 sgd.topic("momentum")
 sgd.add("momentum_drops", "momentum changed in mid-run", dtypes="f64", momentum=0.9, events=(Event("set", 11, hyper={"momentum": 0.5}),))
+sgd.add(
+    "momentum_off_and_on",
+    "momentum set to zero and back: the velocity waits unchanged",
+    dtypes="f64",
+    momentum=0.9,
+    events=(Event("set", 11, hyper={"momentum": 0.0}), Event("set", 21, hyper={"momentum": 0.9})),
+)
+sgd.add(
+    "momentum_switched_on",
+    "momentum and dampening set in mid-run: the first gradient with a velocity is the undampened one",
+    dtypes="f64",
+    dampening=0.5,
+    events=(Event("set", 11, hyper={"momentum": 0.9}),),
+)
 add_extremes(sgd, momentum=0.9, weight_decay=0.1)

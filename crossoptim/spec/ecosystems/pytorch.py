@@ -58,6 +58,7 @@ pytorch = Ecosystem(
             title="fused amsgrad keeps the old maximum where the second moment is NaN, in the elements after the last full SIMD vector",
             bindings=("Adam", "AdamW"),
             implementations=("torch-fused",),
+            everywhere=False,
             when=lambda site: site.h.amsgrad,
             effects=(Edit("maximum(v_max, A)", "where(v_max < A, A, v_max)"),),
             upstream="torch 2.13.0: aten/src/ATen/native/cpu/FusedAdamKernel.cpp (std::max in the scalar tail)",
