@@ -10,8 +10,8 @@ from typing import Any
 from crossoptim.errors import FixtureError
 from crossoptim.golden.case import Case
 from crossoptim.golden.cases import all_cases
-from crossoptim.golden.fixture import as_json, file_sha256, golden_path, to_text, validate
-from crossoptim.golden.json_text import compact, pretty, read, write_whole
+from crossoptim.golden.fixture import file_sha256, golden_path, to_text, validate
+from crossoptim.golden.json_text import pretty, read, write_whole
 from crossoptim.golden.trajectory import equations, golden
 from crossoptim.spec.emit.document import document
 from crossoptim.spec.trace import Equation
@@ -19,37 +19,49 @@ from crossoptim.spec.trace import Equation
 MANIFEST = "MANIFEST.json"
 MANIFEST_SCHEMA = "crossoptim/manifest/1"
 VERSION = "v1"
+Progress = Callable[[str], None]
 
 
-def export(target: Path, cases: Iterable[Case] | None = None, progress: Callable[[str], None] = lambda _: None) -> list[Path]:
-    """Write spec.json, the golden files and the manifest below ``target`` (a ``fixtures`` folder); stale golden files go.
+def export(target: Path, cases: Iterable[Case] | None = None, progress: Progress = lambda _: None) -> list[Path]:
+    """Write spec.json, the golden files and the manifest below ``target`` (a ``fixtures`` folder).
 
-    Everything is evaluated and validated before the first byte is written.
+    Everything is evaluated and validated before the first byte is written. Without ``cases``, all are written, and golden files that an
+    earlier export wrote (the manifest lists them) and that no case has any more go.
 
     Returns:
         The files whose content changed.
     """
-    every = cases is None
-    chosen = list(all_cases().values()) if cases is None else list(cases)
-    texts: dict[str, str] = {}
-    for case in chosen:
-        progress(case.id)
-        data = as_json(case, golden(case))
-        validate(_read_back(data), "golden", case.id)
-        texts[f"{VERSION}/{golden_path(case.id)}"] = pretty(data) + "\n"
-    texts[f"{VERSION}/spec.json"] = pretty(specification(all_cases().values())) + "\n"
-    if every:
-        stale = {p for p in (target / VERSION / "golden").rglob("*.json") if str(p.relative_to(target)) not in texts}
-        for path in stale:
-            path.unlink()
-    changed = []
-    for name, text in texts.items():
-        path = target / name
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            write_whole(path, text)
-            changed.append(path)
+    texts = _texts(all_cases().values() if cases is None else cases, progress)
+    if cases is None and (target / MANIFEST).exists():
+        for name in read_manifest(target):
+            if name.startswith("golden/") and f"{VERSION}/{name}" not in texts:
+                (target / VERSION / name).unlink(missing_ok=True)
+    changed = _different(target, texts)
+    for path, text in changed.items():
+        write_whole(path, text)
     refresh_manifest(target)
-    return changed
+    return list(changed)
+
+
+def outdated(target: Path, cases: Iterable[Case], progress: Progress = lambda _: None) -> list[Path]:
+    """The files that an export would change; nothing is written."""
+    return list(_different(target, _texts(cases, progress)))
+
+
+def _texts(cases: Iterable[Case], progress: Progress) -> dict[str, str]:
+    """Every file below the fixtures folder with its content, validated."""
+    texts = {f"{VERSION}/spec.json": pretty(specification(all_cases().values())) + "\n"}
+    for case in cases:
+        progress(case.id)
+        text = to_text(case, golden(case))
+        validate(json.loads(text), "golden", case.id)
+        texts[f"{VERSION}/{golden_path(case.id)}"] = text
+    return texts
+
+
+def _different(target: Path, texts: dict[str, str]) -> dict[Path, str]:
+    paths = {target / name: text for name, text in texts.items()}
+    return {path: text for path, text in paths.items() if not path.exists() or path.read_text(encoding="utf-8") != text}
 
 
 def refresh_manifest(target: Path) -> None:
@@ -58,7 +70,7 @@ def refresh_manifest(target: Path) -> None:
 
 
 def specification(cases: Iterable[Case]) -> dict[str, Any]:
-    """What spec.json holds: each equation that a case, or a quirk on a case, uses."""
+    """What spec.json holds: each equation that a case uses."""
     found: dict[str, Equation] = {}
     for case in cases:
         found.update(equations(case))
@@ -90,18 +102,3 @@ def read_manifest(target: Path) -> dict[str, str]:
     validate(data, "manifest", target / MANIFEST)
     files: dict[str, str] = data["files"]
     return files
-
-
-def _read_back(data: Any) -> Any:
-    """As a reader of the file sees it: non-finite numbers as strings."""
-    return json.loads(compact(data))
-
-
-def outdated(target: Path, cases: Iterable[Case], progress: Callable[[str], None] = lambda _: None) -> list[Path]:
-    """The files that an export would change; nothing is written."""
-    texts = {f"{VERSION}/spec.json": pretty(specification(all_cases().values())) + "\n"}
-    for case in cases:
-        progress(case.id)
-        texts[f"{VERSION}/{golden_path(case.id)}"] = to_text(case, golden(case))
-    paths = {target / name: text for name, text in texts.items()}
-    return [path for path, text in paths.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
