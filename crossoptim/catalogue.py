@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
-from crossoptim.errors import UnknownNameError
+from crossoptim.errors import CrossoptimError
 from crossoptim.golden.case import Case
 from crossoptim.golden.cases import all_cases
+from crossoptim.golden.fixture import golden_path, root
 from crossoptim.runners.registry import IMPLEMENTATIONS
+from crossoptim.screen import plain_table
 from crossoptim.spec.ecosystems import all_ecosystems, all_quirks
 from crossoptim.spec.emit.document import binding_document, quirk_document, rule_document
 from crossoptim.spec.emit.latex import latex
@@ -58,8 +63,10 @@ def problems() -> Rows:
 
 
 def implementations() -> Rows:
-    """Everything that can be judged."""
-    return [{"name": i.name, "ecosystem": i.ecosystem or "", "what": i.title} for i in IMPLEMENTATIONS.values()]
+    """Everything that can be judged, with what answers for it here."""
+    from crossoptim.runners.campaign import Campaign
+
+    return [{**row, "ecosystem": IMPLEMENTATIONS[row["name"]].ecosystem or ""} for row in Campaign(root()).found()]
 
 
 def ecosystems() -> Rows:
@@ -100,7 +107,7 @@ def page(name: str, settings: dict[str, Any]) -> Page:
     """The page of an optimizer, quirk, problem or case.
 
     Raises:
-        UnknownNameError: when nothing has that name.
+        CrossoptimError: when nothing has that name.
         HyperError: when ``settings`` do not fit the optimizer.
     """
     if name in all_rules() or name in all_presets():
@@ -112,7 +119,9 @@ def page(name: str, settings: dict[str, Any]) -> Page:
     if name in all_cases():
         return _case_page(all_cases()[name])
     known = [*all_rules(), *all_presets(), *all_quirks(), *all_problems(), *all_cases()]
-    raise UnknownNameError("name", name, known)
+    close = get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    raise CrossoptimError(f"name {name!r} does not exist ({hint}see: crossoptim list optimizers | quirks | problems | cases)")
 
 
 def _optimizer_page(name: str, setting: Setting) -> Page:
@@ -134,28 +143,30 @@ def _optimizer_page(name: str, setting: Setting) -> Page:
 
     def show(out: Console) -> None:
         title = all_presets()[name][1].title if name in all_presets() else setting.rule.title
-        out.print(f"[bold]{title}[/bold] ({name}; {format_setting(setting)})")
+        out.print(Text.assemble((title, "bold"), f" ({name}; {format_setting(setting)})"))
         for source in setting.rule.sources:
-            out.print(f"  {source}", style="dim")
+            out.print(Padding.indent(Text(source, "dim"), 2))
         out.print("\n[bold]Equation[/bold]  (p parameter, g gradient, t step count)")
         _print_equation(equation, out)
         out.print("\n[bold]Hyperparameters[/bold]")
         out.print(_hyper_table(setting, related))
         out.print("\n[bold]Variants[/bold]  (--set NAME=VALUE)")
         for switch in setting.rule.switches:
-            out.print(f"  [bold]{switch.name}[/bold]: {switch.doc}")
+            out.print(Padding.indent(Text.assemble((switch.name, "bold"), f": {switch.doc}"), 2))
             for value in switch.values:
                 mark = "*" if setting.values[switch.name] == value else " "
-                out.print(
-                    f"   {mark} {value:<14} {switch.sources.get(value, '')}  [dim]witness: {switch.witness.get(value, 'unverified')}[/dim]"
-                )
+                out.print(f"   {mark} {value}")
+                for label, known in (("", switch.sources.get(value)), ("witness: ", switch.witness.get(value, "unverified"))):
+                    if known:
+                        out.print(Padding.indent(Text.assemble((label, "dim"), known), 7))
         out.print("\n[bold]State[/bold]")
         out.print(_state_table(setting, related))
         found = [q for e in related for q in _quirks_of(e, setting)]
         if found:
             out.print("\n[bold]Quirks[/bold]")
             for quirk in found:
-                out.print(f"  [yellow]{quirk.id}[/yellow]: {quirk.title}")
+                out.print(Padding.indent(Text(quirk.id, "yellow"), 2))
+                out.print(Padding.indent(Text(quirk.title), 4))
 
     return Page(data, latex(equation), show)
 
@@ -167,20 +178,19 @@ def _quirks_of(ecosystem: Ecosystem, setting: Setting) -> list[Quirk]:
 
 def _print_equation(equation: Equation, out: Console) -> None:
     for key, value in equation.scalars.items():
-        out.print(f"  {key} = {text(value)}", style="cyan", markup=False)
+        out.print(Padding.indent(Text(f"{key} = {text(value)}", "cyan"), 2))
     for key, body in equation.statements:
-        out.print(f"  {key} = {body}", style="green", markup=False)
+        out.print(Padding.indent(Text(f"{key} = {body}", "green"), 2))
 
 
 def _hyper_table(setting: Setting, related: list[Ecosystem]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
     classes = [f"{e.title}\n{(e.binding(setting) or _first(e, setting)).name}" for e in related]
-    for column in ("", "value", "default", "admissible", *classes):
-        table.add_column(column)
+    table = plain_table("", "value", "default", "admissible", *classes, head="dim")
     for option in setting.rule.hyper:
         where = [_foreign(e.binding(setting) or _first(e, setting), option) for e in related]
         interval = option.interval if isinstance(option, Real) else "true, false"
-        table.add_row(f"  {option.name}", _value(setting.values[option.name]), _value(option.default), interval, *where)
+        row = (_value(setting.values[option.name]), _value(option.default), interval, *where)
+        table.add_row(f"  {option.name}", *map(Text, row))
     return table
 
 
@@ -208,9 +218,7 @@ def _value(value: Any) -> str:
 
 
 def _state_table(setting: Setting, related: list[Ecosystem]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("", "starts as", *(e.title for e in related), "meaning"):
-        table.add_column(column)
+    table = plain_table("", "starts as", *(e.title for e in related), "meaning", head="dim")
     for var in setting.rule.state:
         keys = [(e.binding(setting) or _first(e, setting)).state.get(var.name, "-") for e in related]
         table.add_row(f"  {var.name}", var.init, *keys, var.doc)
@@ -221,7 +229,8 @@ def _quirk_page(quirk: Quirk) -> Page:
     data = {"id": quirk.id, **quirk_document(quirk)}
 
     def show(out: Console) -> None:
-        out.print(f"[bold yellow]{quirk.id}[/bold yellow]: {quirk.title} ({quirk.kind})")
+        out.print(Text(quirk.id, "bold yellow"))
+        out.print(Padding.indent(Text(f"{quirk.title} ({quirk.kind})"), 2))
         for label, value in {
             "classes": ", ".join(quirk.bindings),
             "effect": "; ".join(_effect(effect) for effect in data["effects"]),
@@ -231,7 +240,11 @@ def _quirk_page(quirk: Quirk) -> Page:
             "advice": quirk.advice,
         }.items():
             if value:
-                out.print(f"  [dim]{label:<9}[/dim] {value}", soft_wrap=True)
+                row = Table.grid(padding=(0, 1))
+                row.add_column(width=9, style="dim")
+                row.add_column(overflow="fold")
+                row.add_row(label, Text(str(value)))
+                out.print(Padding.indent(row, 2))
 
     return Page(data, "", show)
 
@@ -253,9 +266,10 @@ def _problem_page(problem: Problem) -> Page:
     data |= {"start": {p.name: list(p.start) for p in problem.params}, "minimum": problem.minimum}
 
     def show(out: Console) -> None:
-        out.print(f"[bold]{problem.name}[/bold]: {problem.title}\n  [dim]{problem.source}[/dim]")
+        out.print(Text.assemble((problem.name, "bold"), f": {problem.title}"))
+        out.print(Padding.indent(Text(problem.source, "dim"), 2))
         for p in problem.params:
-            out.print(f"  {p.name} {list(p.shape)} from {list(p.start)}")
+            out.print(Padding.indent(Text(f"{p.name} {list(p.shape)} from {list(p.start)}"), 2))
 
     return Page(data, "", show)
 
@@ -264,15 +278,22 @@ def _case_page(case: Case) -> Page:
     equation = trace(case.base)
     data = next(row for row in cases() if row["id"] == case.id)
     data |= {"optimizer": case.optimizer, "problem": case.problem_name, "dtype": case.dtype, "steps": case.steps, "flags": list(case.flags)}
-    data |= {"equation": equation.as_json()}
+    path = root() / "v1" / golden_path(case.id)
+    groups = [{"params": list(g.params), "setting": format_setting(case.base.with_values(**g.hyper))} for g in case.initial_groups]
+    data |= {"equation": equation.as_json(), "fixture": str(path), "groups": groups}
 
     def show(out: Console) -> None:
-        out.print(f"[bold]{case.id}[/bold]: {case.comment}")
-        out.print(f"  {case.optimizer} ({format_setting(case.base)}) on {case.problem_name}, {case.dtype}, {case.steps} steps")
+        out.print(Text(case.id, "bold"))
+        lines = [case.comment, f"{case.optimizer} ({format_setting(case.base)}) on {case.problem_name}, {case.dtype}, {case.steps} steps"]
+        for number, group in enumerate(groups):
+            lines.append(f"group {number} of {', '.join(group['params'])}: {group['setting']}")
         for event in case.events:
-            what = {"params": list(event.params), **dict(event.hyper)}
-            details = ", ".join(f"{k} = {v}" for k, v in what.items() if v != [])
-            out.print(f"  step {event.step or 'all'}: {event.kind} {details}")
+            what = {"group": event.group if event.kind == "set" else "", "params": ", ".join(event.params), **dict(event.hyper)}
+            details = ", ".join(f"{k} = {_value(v)}" for k, v in what.items() if v != "")
+            lines.append(f"step {event.step or 'all'}: {event.kind} {details}")
+        for line in lines:
+            out.print(Padding.indent(Text(line), 2))
+        out.print(f"  {path}", soft_wrap=True, markup=False)
         _print_equation(equation, out)
 
     return Page(data, latex(equation), show)

@@ -6,6 +6,8 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
+from enum import StrEnum
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,9 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
+from crossoptim import __version__, screen
 from crossoptim.errors import CrossoptimError, UnknownNameError
+from crossoptim.runners.base import DEFAULT_TIMEOUT
 
 if TYPE_CHECKING:
     from crossoptim.golden.case import Case
@@ -23,15 +26,65 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     help="One specification of gradient optimizers; golden trajectories made from it; PyTorch and R torch judged against it.",
-    epilog="Start with: crossoptim list · crossoptim show adam · crossoptim check --select 'adam/*'",
+    epilog="Start with:\n  crossoptim list\n  crossoptim show adam\n  crossoptim check --select 'adam/*'",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = screen.console("stdout")
+err = screen.console("stderr")
 
+
+class ModeName(StrEnum):
+    """What ``--mode`` takes."""
+
+    replay = "replay"
+    closed = "closed"
+    lockstep = "lockstep"
+
+
+class SourceName(StrEnum):
+    """What ``--source`` takes."""
+
+    auto = "auto"
+    live = "live"
+    recorded = "recorded"
+
+
+class TransportName(StrEnum):
+    """What ``--transport`` takes."""
+
+    auto = "auto"
+    rpy2 = "rpy2"
+    rscript = "rscript"
+
+
+class Kind(StrEnum):
+    """What ``list`` lists."""
+
+    optimizers = "optimizers"
+    cases = "cases"
+    problems = "problems"
+    implementations = "implementations"
+    ecosystems = "ecosystems"
+    quirks = "quirks"
+
+
+KINDS = tuple(kind.value for kind in Kind)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"crossoptim {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")] = False,
+) -> None:
+    """What comes before a command."""
 
 
 def _json_target(target: str | None) -> str | None:
@@ -55,6 +108,7 @@ FixturesDir = Annotated[
 Select = Annotated[
     list[str] | None, typer.Option("--select", "-s", metavar="GLOB", help="Cases by id, e.g. 'adam/*' or '*resume*'. Repeatable.")
 ]
+Transport = Annotated[TransportName, typer.Option(help="How to reach R: auto is rpy2 where it works, else rscript.")]
 Runners = Annotated[
     list[str] | None, typer.Option("--runner", "-r", metavar="NAME", help="Implementations (crossoptim list implementations). Repeatable.")
 ]
@@ -65,7 +119,7 @@ def main() -> None:
     try:
         app()
     except CrossoptimError as error:
-        err.print(f"[red]crossoptim:[/red] {_plain(str(error))}", soft_wrap=True)
+        _complain(str(error))
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -73,14 +127,14 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(0)
     except OSError as error:
-        err.print(f"[red]crossoptim:[/red] {_plain(str(error))}", soft_wrap=True)
+        _complain(str(error))
         sys.exit(2)
 
 
-def _plain(text: str) -> str:
+def _complain(text: str) -> None:
     from rich.markup import escape
 
-    return escape(text)
+    err.print(f"[red]crossoptim:[/red] {escape(text)}", soft_wrap=True)
 
 
 def _emit(data: Any, target: str | None) -> None:
@@ -112,44 +166,46 @@ def _screen(json_target: str | None) -> Console:
     return err if json_target == "-" else out
 
 
+Say = Callable[[str], None]
+
+
 @contextmanager
-def _progress(title: str, total: int) -> Iterator[Callable[[str], None]]:
-    """A progress bar on a terminal, nothing elsewhere."""
+def _progress(title: str, total: int) -> Iterator[tuple[Say, Say]]:
+    """Where to tell that a case is done, and where to write a line now and then: a bar on a terminal, the lines elsewhere."""
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
         console=err, transient=True, disable=not err.is_terminal,
     )  # fmt: skip
     with bar:
         task = bar.add_task(title, total=total)
-        yield lambda label: bar.update(task, advance=1, description=f"{title} [dim]{label[:48]:<48}[/dim]")
 
+        def tick(label: str) -> None:
+            bar.update(task, advance=1, description=f"{title} [dim]{label[:48]:<48}[/dim]")
 
-KINDS = ("optimizers", "cases", "problems", "implementations", "ecosystems", "quirks")
+        def say(line: str) -> None:
+            if not err.is_terminal:
+                err.print(line, soft_wrap=True, markup=False)
+
+        yield tick, say
 
 
 @app.command("list")
 def list_command(
-    what: Annotated[str, typer.Argument(help=f"One of: {', '.join(KINDS)}.")] = "optimizers",
+    what: Annotated[Kind, typer.Argument(help="What to list.")] = Kind.optimizers,
     json_file: JsonFile = None,
 ) -> None:
-    """List what there is.
+    """List what there is; for implementations, what answers for them here.
 
-    Example: crossoptim list cases --json - | jq '.[].id'
+    Examples:
+      crossoptim list implementations
+      crossoptim list cases --json - | jq '.[].id'
     """
     from crossoptim import catalogue
 
-    if what not in KINDS:
-        raise UnknownNameError("list", what, list(KINDS))
     rows = getattr(catalogue, what)()
     _emit(rows, json_file)
-    if json_file == "-":
-        return
-    table = Table(header_style="bold", box=None, pad_edge=False)
-    for column in rows[0]:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(", ".join(map(str, v)) if isinstance(v, list) else str(v) for v in row.values()))
-    out.print(table)
+    if json_file != "-":
+        screen.print_rows(rows, out)
 
 
 @app.command()
@@ -163,7 +219,10 @@ def show(
 ) -> None:
     """Show one thing whole: equations, hyperparameters, names and defaults in each ecosystem, quirks.
 
-    Examples: crossoptim show adam --set amsgrad=true · crossoptim show adamw --latex · crossoptim show r-torch/sgd/weight-decay-adds-index
+    Examples:
+      crossoptim show adam --set amsgrad=true
+      crossoptim show adamw --latex
+      crossoptim show r-torch/sgd/weight-decay-adds-index
     """
     from crossoptim import catalogue
 
@@ -204,21 +263,30 @@ def _selected(ids: Sequence[str], patterns: Sequence[str] | None) -> list[str]:
     chosen = [i for i in ids if any(fnmatch(i, p) for p in patterns)]
     for pattern in patterns:
         if not any(fnmatch(i, pattern) for i in ids):
-            raise (
-                UnknownNameError("case", pattern, list(ids))
-                if not set("*?[") & set(pattern)
-                else CrossoptimError(f"--select {pattern!r} matches no case (crossoptim list cases)")
-            )
+            close = [] if set("*?[") & set(pattern) else get_close_matches(pattern, ids, n=1, cutoff=0.5)
+            if close:
+                raise UnknownNameError("case", pattern, close)
+            raise CrossoptimError(f"--select {pattern!r} matches no case (crossoptim list cases)")
     return chosen
 
 
 def _load(folder: Path, patterns: Sequence[str] | None) -> list[tuple[Case, Trajectory]]:
-    """The selected golden fixtures, checked against the manifest."""
+    """The selected golden fixtures, checked against the manifest; in the order in which the cases are listed, optimizer by optimizer."""
+    from crossoptim.golden.cases import all_cases
     from crossoptim.golden.export import read_manifest
     from crossoptim.golden.fixture import load
+    from crossoptim.spec.rules import all_presets, all_rules
+
+    simplest_first = sorted(all_rules().values(), key=lambda rule: len(rule.state))
+    optimizers = [name for rule in simplest_first for name in (rule.name, *(p for p, (r, _) in all_presets().items() if r is rule))]
+    place = {name: number for number, name in enumerate(all_cases())}
+
+    def order(name: str) -> tuple[int, int, str]:
+        optimizer = name.split("/")[0]
+        return (optimizers.index(optimizer) if optimizer in optimizers else len(optimizers), place.get(name, len(place)), name)
 
     files = {k.removeprefix("golden/").removesuffix(".json"): (k, v) for k, v in read_manifest(folder).items() if k.startswith("golden/")}
-    return [load(folder / "v1" / files[i][0], files[i][1]) for i in _selected(sorted(files), patterns)]
+    return [load(folder / "v1" / files[i][0], files[i][1]) for i in _selected(sorted(files, key=order), patterns)]
 
 
 @app.command()
@@ -231,8 +299,12 @@ def export(
 ) -> None:
     """Generate the fixtures from the specification: spec.json, one golden trajectory a case, the manifest.
 
-    The same bytes on every machine. Example: crossoptim export --output my-fixtures --select 'adam/*'
+    The same bytes on every machine.
+
+    Example:
+      crossoptim export --output my-fixtures --select 'adam/*'
     """
+    from crossoptim.check.result import plural
     from crossoptim.golden.cases import all_cases
     from crossoptim.golden.export import export as write
     from crossoptim.golden.export import outdated
@@ -241,17 +313,19 @@ def export(
     folder = output or root()
     cases = all_cases()
     chosen = [cases[i] for i in _selected(list(cases), select)]
-    with _progress("export", len(chosen)) as tick:
+    with _progress("export", len(chosen)) as (tick, say):
+        say(f"{'verifying' if verify else 'exporting'} {plural(len(chosen), 'case')}")
         if verify:
             stale = outdated(folder, chosen, tick)
         else:
             changed = write(folder, chosen if select else None, tick)
     if verify:
         for path in stale:
-            out.print(f"  would change: {path}")
-        out.print(f"{len(chosen)} cases, {len(stale)} files differ from the specification")
+            out.print(f"  would change: {path}", soft_wrap=True, markup=False)
+        differ = f"{plural(len(stale), 'file')} {'differs' if len(stale) == 1 else 'differ'}"
+        out.print(f"{plural(len(chosen), 'case')}, {differ} from the specification")
         raise typer.Exit(1 if stale else 0)
-    out.print(f"{len(chosen)} cases in {folder}, {len(changed)} files changed")
+    out.print(f"{plural(len(chosen), 'case')} in {folder}, {plural(len(changed), 'file')} changed", soft_wrap=True)
 
 
 @app.command()
@@ -259,13 +333,23 @@ def check(
     select: Select = None,
     runner: Runners = None,
     mode: Annotated[
-        list[str] | None, typer.Option("--mode", "-m", help="replay, closed or lockstep (default: replay and closed). Repeatable.")
+        list[ModeName] | None, typer.Option("--mode", "-m", help="How to run (default: replay and closed). Repeatable.")
     ] = None,
-    transport: Annotated[str, typer.Option(help="How to reach R: auto (rpy2, else Rscript), rpy2, rscript.")] = "auto",
-    source: Annotated[str, typer.Option(help="auto (live where installed, else recorded), live, recorded.")] = "auto",
+    transport: Transport = TransportName.auto,
+    source: Annotated[
+        SourceName, typer.Option(help="What to judge: auto is live where installed, else recorded.")
+    ] = SourceName.auto,
     command: Annotated[
-        list[str] | None, typer.Option("--command", metavar="COMMAND", help="A program that speaks the protocol, as one more runner.")
+        list[str] | None,
+        typer.Option(
+            "--command",
+            metavar="[NAME=]COMMAND",
+            help="Judge a program that speaks the protocol (alone, or beside those of --runner). Repeatable.",
+        ),
     ] = None,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", help="How long an answer may take before its process is killed.")
+    ] = DEFAULT_TIMEOUT,
     ignore_quirk: Annotated[
         list[str] | None, typer.Option("--ignore-quirk", metavar="ID", help="Judge as if this quirk were not known.")
     ] = None,
@@ -275,33 +359,40 @@ def check(
 ) -> None:
     """Judge implementations against the golden trajectories.
 
-    Exit code 0 when every verdict is as expected, 1 otherwise, 2 on bad usage or unusable input.
+    Exit code 0 when every verdict is as expected, 1 when one is not; 2 on bad usage or unusable input, or when nothing was judged.
 
-    Examples: crossoptim check · crossoptim check -s 'sgd/*' -r r-torch · crossoptim check --mode lockstep --json report.json
+    Examples:
+      crossoptim check
+      crossoptim check -s 'sgd/*' -r r-torch --source live
+      crossoptim check --mode lockstep --json report.json
+      crossoptim check --command "mine=./my-adapter --fast" -r reference
     """
     from crossoptim import catalogue
-    from crossoptim.check.result import report
+    from crossoptim.check.result import plural, report, unjudged
     from crossoptim.check.table import print_attention, print_table, table_svg
     from crossoptim.golden.json_text import write_whole
     from crossoptim.runners.campaign import Campaign
 
     campaign = Campaign(
         fixtures=_fixtures(fixtures), implementations=runner, modes=mode, transport=transport, source=source,
-        commands=command or (), ignored_quirks=ignore_quirk or (),
+        commands=command or (), ignored_quirks=ignore_quirk or (), timeout=timeout,
     )  # fmt: skip
     cases = _load(campaign.fixtures, select)
-    with _progress("check", campaign.size(cases)) as tick:
-        results = campaign.run(cases, tick)
+    with _progress("check", campaign.size(cases)) as (tick, say):
+        results = campaign.run(cases, tick, say)
     data = report(results)
     _emit(data, json_file)
-    screen = _screen(json_file)
-    print_table(results, screen, catalogue.implementation_titles())
+    to = _screen(json_file)
+    print_table(results, to, catalogue.implementation_titles())
     if svg:
         write_whole(svg, table_svg(results, catalogue.implementation_titles()))
-    print_attention(results, screen, catalogue.quirk_titles())
+    print_attention(results, to, catalogue.quirk_titles())
     summary = data["summary"]
-    screen.print(f"\n{summary['results']} results, {summary['unexpected']} unexpected")
-    raise typer.Exit(1 if summary["unexpected"] else 0)
+    to.print(f"\n{plural(summary['results'], 'result')}, {summary['unexpected']} unexpected")
+    missed = {name: why for name, why in unjudged(results).items() if name in campaign.named}
+    for name, why in missed.items():
+        _complain(f"{name}: nothing was judged ({why})")
+    raise typer.Exit(2 if missed else 1 if summary["unexpected"] else 0)
 
 
 @app.command()
@@ -309,13 +400,15 @@ def record(
     runner: Runners = None,
     select: Select = None,
     verify: Annotated[bool, typer.Option("--verify", help="Write nothing; run live and compare every bit with the recording.")] = False,
-    transport: Annotated[str, typer.Option(help="How to reach R: auto, rpy2, rscript.")] = "auto",
+    transport: Transport = TransportName.auto,
     fixtures: FixturesDir = None,
     json_file: JsonFile = None,
 ) -> None:
     """Record what live libraries answer, so that machines without them can judge them.
 
-    Examples: crossoptim record -r r-torch -r r-torch-ignite · crossoptim record -r r-torch --verify
+    Examples:
+      crossoptim record -r r-torch -r r-torch-ignite
+      crossoptim record -r r-torch --verify
     """
     from crossoptim.runners.campaign import RECORDABLE, Campaign
 
@@ -323,8 +416,8 @@ def record(
         fixtures=_fixtures(fixtures), implementations=runner or list(RECORDABLE), modes=None, transport=transport, source="live"
     )
     cases = _load(campaign.fixtures, select)
-    with _progress("verify" if verify else "record", campaign.size(cases)) as tick:
-        outcome = campaign.verify(cases, tick) if verify else campaign.record(cases, tick)
+    with _progress("verify" if verify else "record", campaign.size(cases)) as (tick, say):
+        outcome = campaign.verify(cases, tick, say) if verify else campaign.record(cases, tick, say)
     _emit(outcome.as_json(), json_file)
     outcome.print(_screen(json_file))
     raise typer.Exit(1 if outcome.different else 0)

@@ -9,12 +9,12 @@ from itertools import groupby
 
 import numpy as np
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from crossoptim.check.result import Result, plural, tally, unjudged
 from crossoptim.check.verdict import MEANING, SEVERITY, Verdict
-from crossoptim.screen import paragraph
 
 STYLE: dict[Verdict, str] = {
     "exact": "green",
@@ -104,14 +104,14 @@ def print_attention(results: Sequence[Result], console: Console, titles: Mapping
     if carried:
         console.print("\n[bold]Not shown by the library[/bold]")
         for implementation, reason in carried:
-            console.print(paragraph(Text(f"* {implementation}: {reason}"), 2))
+            console.print(Padding.indent(Text(f"* {implementation}: {reason}"), 2))
     missed = unjudged(results)
     _print_surprises([r for r in results if not r.judgement.expected and r.implementation not in missed], console, limit)
     missing = sorted({(r.implementation, r.judgement.reason) for r in results if r.judgement.verdict == "not run" and r.judgement.expected})
     if missing:
         console.print()
     for implementation, reason in missing:
-        console.print(paragraph(Text.assemble(("not run  ", "dim"), f"{implementation}: {reason}"), 2))
+        console.print(Padding.indent(Text.assemble(("not run  ", "dim"), f"{implementation}: {reason}"), 2))
 
 
 def _print_quirks(results: Sequence[Result], console: Console, titles: Mapping[str, str]) -> None:
@@ -120,9 +120,9 @@ def _print_quirks(results: Sequence[Result], console: Console, titles: Mapping[s
         console.print("\n[bold]Known departures[/bold] (crossoptim show QUIRK explains one)", soft_wrap=True)
     for (quirks, implementation), group in groupby(documented, key=lambda r: (r.judgement.quirks, r.implementation)):
         where = f"  {implementation}, {plural(len({r.case for r in group}), 'case')}"
-        console.print(paragraph(Text.assemble((", ".join(quirks), "yellow"), where), 2))
+        console.print(Padding.indent(Text.assemble((", ".join(quirks), "yellow"), where), 2))
         for quirk in quirks:
-            console.print(paragraph(Text(titles.get(quirk, ""), "dim"), 4))
+            console.print(Padding.indent(Text(titles.get(quirk, ""), "dim"), 4))
 
 
 def _print_surprises(surprises: Sequence[Result], console: Console, limit: int) -> None:
@@ -134,10 +134,10 @@ def _print_surprises(surprises: Sequence[Result], console: Console, limit: int) 
         alike.setdefault((r.implementation, r.optimizer, r.topic), []).append(r)
     for first, *more in list(alike.values())[:limit]:
         head = Text.assemble((first.judgement.verdict, "bold red"), f"  {first.case}  {first.implementation}, {first.mode}")
-        console.print(paragraph(head, 2))
+        console.print(Padding.indent(head, 2))
         _print_finding(first, console)
         if more:
-            console.print(paragraph(Text(f"and {len(more)} more like it in {first.optimizer}, {first.topic}", "dim"), 4))
+            console.print(Padding.indent(Text(f"and {len(more)} more like it in {first.optimizer}, {first.topic}", "dim"), 4))
     rest = sum(len(found) for found in list(alike.values())[limit:])
     if rest:
         console.print(f"  … and {rest} more: --json FILE holds them all", style="dim", soft_wrap=True)
@@ -146,9 +146,9 @@ def _print_surprises(surprises: Sequence[Result], console: Console, limit: int) 
 def _print_finding(result: Result, console: Console) -> None:
     found = result.judgement.finding
     if found is None or found.remark:
-        console.print(paragraph(Text(result.judgement.reason), 4))
+        console.print(Padding.indent(Text(result.judgement.reason), 4))
         return
-    console.print(paragraph(Text(found.place()), 4))
+    console.print(Padding.indent(Text(found.place()), 4))
     numbers = {
         "got": _shortest(found.got, result.dtype),
         "expected": _shortest(found.expected, result.dtype),
@@ -156,10 +156,10 @@ def _print_finding(result: Result, console: Console) -> None:
         "ulps": f"{found.ulps:.3g}",
     }
     for label, number in numbers.items():
-        console.print(paragraph(Text.assemble((f"{label:<9}", "dim"), number), 4))
+        console.print(Padding.indent(Text.assemble((f"{label:<10}", "dim"), number), 4))
     more = result.judgement.reason.removeprefix(found.sentence()).lstrip(" ;,.")
     if more:
-        console.print(paragraph(Text(more), 4))
+        console.print(Padding.indent(Text(more), 4))
 
 
 def _shortest(value: float, dtype: str) -> str:

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 from rich.console import Console
 
 from crossoptim.check.judge import Judge
-from crossoptim.check.result import Result
+from crossoptim.check.result import Result, asked_for, plural, tally
 from crossoptim.check.verdict import Judgement
 from crossoptim.errors import CrossoptimError, RunnerError, UnavailableError, UnknownNameError
 from crossoptim.golden.case import Case
-from crossoptim.golden.export import refresh_manifest
-from crossoptim.golden.json_text import read, write_whole
+from crossoptim.golden.export import read_manifest, refresh_manifest
+from crossoptim.golden.json_text import write_whole
 from crossoptim.golden.trajectory import Trajectory
 from crossoptim.runners import recorded
-from crossoptim.runners.base import Answer, Description, Runner
+from crossoptim.runners.base import DEFAULT_TIMEOUT, Answer, Description, Runner
 from crossoptim.runners.command import CommandRunner
-from crossoptim.runners.r import TRANSPORTS, Transport, r_child
+from crossoptim.runners.r import Transport, r_child
 from crossoptim.runners.registry import IMPLEMENTATIONS, Implementation, Runners, get_implementation
 from crossoptim.runners.request import Mode, read_trajectory
 from crossoptim.spec.ecosystems import all_quirks
@@ -30,10 +31,17 @@ from crossoptim.spec.model import lookup
 Golden = Sequence[tuple[Case, Trajectory]]
 Tick = Callable[[str], None]
 Source = Literal["auto", "live", "recorded"]
+Reach = Literal["auto", "rpy2", "rscript"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 DEFAULT_MODES: tuple[Mode, ...] = ("replay", "closed")
 RECORDABLE = tuple(name for name, i in IMPLEMENTATIONS.items() if i.module is None and i.ecosystem)
 """What ``record`` records unless told otherwise: foreign libraries that live in another process."""
+_ENOUGH = 3  # failures in a row after which a runner is not asked any more
+_TAIL = 4000  # characters kept of a traceback
+
+
+def _quiet(_: str) -> None:
+    """Nobody listens."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,26 @@ class _Column:
     broken: str = ""
 
 
+class _Patience:
+    """A runner that is given up after some failures in a row: a library that hangs on one case hangs on the next."""
+
+    def __init__(self, runner: Runner, timeout: float) -> None:
+        self.runner, self.timeout = runner, timeout
+        self._failures = 0
+        self._last = ""
+
+    def run(self, request: dict[str, Any]) -> Answer:
+        if self._failures >= _ENOUGH:
+            raise RunnerError(f"{self.runner.name}: not asked any more after {_ENOUGH} failures in a row, the last one: {self._last}")
+        try:
+            answer = self.runner.run(request, self.timeout)
+        except RunnerError as error:
+            self._failures, self._last = self._failures + 1, str(error)
+            raise
+        self._failures = 0
+        return answer
+
+
 class Campaign:
     """Cases on implementations.
 
@@ -58,12 +86,13 @@ class Campaign:
         modes: ``replay``, ``closed``, ``lockstep``; None for the first two.
         transport: how to reach R: ``auto``, ``rpy2``, ``rscript``.
         source: ``live``, ``recorded``, or ``auto``: live where installed, else recorded.
-        commands: programs that speak the protocol, as further columns.
+        commands: programs that speak the protocol, as further columns: ``NAME=COMMAND`` or ``COMMAND``.
         ignored_quirks: ids of quirks to judge without.
+        timeout: seconds that a child process may be silent.
 
     Raises:
         UnknownNameError: for a name that does not exist.
-        CrossoptimError: for a command whose column has the name of another one.
+        CrossoptimError: for a timeout that is not positive; for recordings alone where there are none.
     """
 
     def __init__(
@@ -75,62 +104,119 @@ class Campaign:
         source: str = "auto",
         commands: Sequence[str] = (),
         ignored_quirks: Sequence[str] = (),
+        timeout: float = DEFAULT_TIMEOUT,
     ) -> None:
-        self.fixtures = fixtures
-        names = list(dict.fromkeys(implementations or ([] if commands else IMPLEMENTATIONS)))
-        self.implementations = [get_implementation(name) for name in names]
-        self.modes = [_one_of("mode", mode, MODES) for mode in modes or DEFAULT_MODES]
+        if not timeout > 0:
+            raise CrossoptimError(f"timeout {timeout:g} is not positive (expected seconds)")
+        self.fixtures, self.timeout = fixtures, timeout
+        self.modes: list[Mode] = [_one_of("mode", mode, MODES) for mode in dict.fromkeys(modes or DEFAULT_MODES)]
         self.source: Source = _one_of("source", source, get_args(Source))
-        self.transport = _one_of("transport", transport, ("auto", *TRANSPORTS))
+        self.transport: Reach = _one_of("transport", transport, get_args(Reach))
         self.commands = [CommandRunner.of(command) for command in commands]
-        for number, command in enumerate(self.commands):
-            if command.name in [*names, *(other.name for other in self.commands[:number])]:
-                raise CrossoptimError(f"--command: two columns would be called {command.name!r} (expected programs of different names)")
         self.ignored = {lookup("quirk", all_quirks(), quirk).id for quirk in ignored_quirks}
+        named = bool(implementations) or self.source != "auto"
+        names = list(dict.fromkeys(implementations or ([] if commands else self._available())))
+        self.implementations = [get_implementation(name) for name in names]
+        self.named = set(names) if named else set()
+
+    def _available(self) -> list[str]:
+        """What is judged unless it is said."""
+        if self.source != "recorded":
+            return list(IMPLEMENTATIONS)
+        found = recorded.recorded_implementations(self.fixtures)
+        if not found:
+            raise CrossoptimError(f"{self.fixtures}: holds no recordings (crossoptim record)")
+        return [name for name in IMPLEMENTATIONS if name in found]
 
     def size(self, cases: Golden) -> int:
         """How often :meth:`run` will tick."""
         return len(cases) * (len(self.implementations) + len(self.commands))
 
-    def run(self, cases: Golden, tick: Tick = lambda _: None) -> list[Result]:
-        """Run and judge everything; in-process implementations in one thread, each child process in its own."""
-        with Runners(self._transport()) as runners:
-            columns = [self._column(implementation, runners) for implementation in self.implementations]
-            for command in self.commands:
-                columns.append(_live(Implementation(command.name, command.name, evaluates_specification=True), command))
-            lanes: dict[str, list[_Column]] = {}
-            for column in columns:
-                lanes.setdefault(_lane(column), []).append(column)
-            with ThreadPoolExecutor(max_workers=len(lanes) or 1) as pool:
-                futures = {lane: pool.submit(self._run_lane, held, cases, tick) for lane, held in lanes.items()}
-                found = {name: results for future in futures.values() for name, results in future.result().items()}
-            for command in self.commands:
-                command.close()
-        return [result for column in columns for result in found[column.implementation.name]]
+    def run(self, cases: Golden, tick: Tick = _quiet, say: Tick = _quiet) -> list[Result]:
+        """Run and judge everything; in-process implementations in one thread, each child process in its own.
 
-    def _run_lane(self, columns: list[_Column], cases: Golden, tick: Tick) -> dict[str, list[Result]]:
+        Args:
+            cases: with their golden trajectories.
+            tick: called for each case of each implementation.
+            say: called with a line when all runners are found, and with one for each that is done.
+
+        Raises:
+            CrossoptimError: when no case can be run in any of the modes; when two columns would have one name.
+            RunnerError: when a command cannot say who it is.
+        """
+        if not any(self._modes(case) for case, _ in cases):
+            raise CrossoptimError(
+                f"nothing to judge: {plural(len(cases), 'case')} without an objective, whose gradients are injected, cannot run"
+                f" in closed loop (expected --mode replay or lockstep)"
+            )
+        with Runners(self._transport()) as runners:
+            try:
+                columns = self._columns(runners)
+                say(f"judging {plural(len(columns), 'implementation')} on {plural(len(cases), 'case')}")
+                lanes: dict[str, list[_Column]] = {}
+                for column in columns:
+                    lanes.setdefault(_lane(column), []).append(column)
+                with ThreadPoolExecutor(max_workers=len(lanes) or 1) as pool:
+                    futures = [pool.submit(self._run_lane, held, cases, tick, say) for held in lanes.values()]
+                    found = {name: results for future in futures for name, results in future.result().items()}
+            finally:
+                for command in self.commands:
+                    command.close()
+        results = [result for column in columns for result in found[column.implementation.name]]
+        return asked_for(results, self.named)
+
+    def found(self) -> list[dict[str, str]]:
+        """Each implementation with what answers for it here: its version, and ``live``, ``recorded`` or why there is nothing."""
+        with Runners(self._transport()) as runners:
+            return [
+                {
+                    "name": column.implementation.name,
+                    "version": column.version,
+                    "here": column.source or f"missing: {column.missing or column.broken}",
+                }
+                for column in self._columns(runners)
+            ]
+
+    def _columns(self, runners: Runners) -> list[_Column]:
+        with ThreadPoolExecutor() as pool:  # children start side by side
+            columns = list(pool.map(lambda implementation: self._column(implementation, runners), self.implementations))
+        for command in self.commands:
+            about = command.describe(self.timeout)
+            name = about.implementation
+            if name in [column.implementation.name for column in columns]:
+                raise CrossoptimError(f"--command: two columns would be called {name!r} (name one of them: --command NAME=COMMAND)")
+            columns.append(_Column(Implementation(name, name, evaluates_specification=True), about.version, "live", command))
+            self.named.add(name)
+        return columns
+
+    def _modes(self, case: Case) -> list[Mode]:
+        return [mode for mode in self.modes if mode != "closed" or case.problem.value is not None]
+
+    def _run_lane(self, columns: list[_Column], cases: Golden, tick: Tick, say: Tick) -> dict[str, list[Result]]:
         out: dict[str, list[Result]] = {}
         for column in columns:
             results = out.setdefault(column.implementation.name, [])
+            asked = _Patience(column.runner, self.timeout) if column.runner else None
             for case, golden in cases:
-                results.extend(self._judge(column, case, golden))
+                results.extend(self._judge(column, asked, case, golden))
                 tick(f"{column.implementation.name}: {case.id}")
+            say(f"{column.implementation.name}: {tally(results)}")
         return out
 
-    def _judge(self, column: _Column, case: Case, golden: Trajectory) -> Iterator[Result]:
-        answers = self._answers(column, case, golden)
-        for mode in self.modes:
-            if mode == "closed" and case.problem.value is None:
-                continue
+    def _judge(self, column: _Column, asked: _Patience | None, case: Case, golden: Trajectory) -> Iterator[Result]:
+        answers = self._answers(column, asked, case, golden)
+        for mode in self._modes(case):
             judge = Judge(case, golden, [q for q in column.implementation.quirks(case.base) if q.id not in self.ignored])
             judgement = _judgement(judge, answers(mode), case, mode, column.implementation.name)
             yield Result(
-                case.id, case.optimizer, case.topic, column.implementation.name, column.version, column.source, mode, judgement
+                case.id, case.optimizer, case.topic, column.implementation.name, column.version, column.source, mode, judgement, case.dtype
             )  # fmt: skip
 
-    def _answers(self, column: _Column, case: Case, golden: Trajectory) -> Callable[[Mode], Answer | Judgement]:
+    def _answers(
+        self, column: _Column, asked: _Patience | None, case: Case, golden: Trajectory
+    ) -> Callable[[Mode], Answer | Judgement]:  # fmt: skip
         """What a column answers to a case in a mode."""
-        held = recorded.load(column.folder, case, golden) if column.folder else {}
+        held = self._held(column.folder, case, golden) if column.folder else {}
 
         def answer(mode: Mode) -> Answer | Judgement:
             if reason := column.implementation.unsupported(case):
@@ -139,20 +225,29 @@ class Campaign:
                 return held.get(mode) or Judgement("not run", self.source == "auto" or mode == "lockstep", f"{mode} was not recorded")
             if column.broken:
                 return Judgement("raises", False, column.broken)
-            if column.runner is None:
+            if asked is None:
                 return Judgement("not run", True, column.missing)
             try:
-                return column.runner.run(column.implementation.request(case, golden, mode))
+                return asked.run(column.implementation.request(case, golden, mode))
             except (RunnerError, UnavailableError) as error:
-                return Judgement("raises", False, str(error))
+                return Judgement("raises", False, str(error), details="\n".join(getattr(error, "__notes__", ()))[-_TAIL:])
 
         return answer
+
+    def _held(self, folder: Path, case: Case, golden: Trajectory) -> dict[str, Answer]:
+        name = (folder / f"{case.id}.json").relative_to(self.fixtures / "v1").as_posix()
+        return recorded.load(folder, case, golden, self._hashes.get(name))
+
+    @cached_property
+    def _hashes(self) -> dict[str, str]:
+        return read_manifest(self.fixtures)
 
     def _column(self, implementation: Implementation, runners: Runners) -> _Column:
         missing = ""
         if self.source != "recorded":
             try:
-                return _live(implementation, runners[implementation.name])
+                runner = runners[implementation.name]
+                return _Column(implementation, runner.describe().version, "live", runner)
             except UnavailableError as error:
                 missing = str(error)
             except RunnerError as error:
@@ -160,45 +255,64 @@ class Campaign:
         found = recorded.folders(self.fixtures, implementation.name)
         if self.source == "live" or not found:
             return _Column(implementation, missing=missing or "no recording")
-        return _Column(implementation, str(read(found[-1] / "about.json")["version"]), "recorded", folder=found[-1])
+        return _Column(implementation, str(recorded.read_about(found[-1])["version"]), "recorded", folder=found[-1])
 
     def _transport(self) -> Transport:
         """rpy2 where it works, else Rscript."""
         if self.transport != "auto":
-            return cast(Transport, self.transport)
+            return self.transport
         try:
             r_child("rpy2").close()
         except UnavailableError:
             return "rscript"
         return "rpy2"
 
-    def record(self, cases: Golden, tick: Tick = lambda _: None) -> Recording:
-        """Run live and write what came back, with who answered."""
-        return self._record(cases, tick, write=True)
+    def record(self, cases: Golden, tick: Tick = _quiet, say: Tick = _quiet) -> Recording:
+        """Run live and write what came back, with who answered.
 
-    def verify(self, cases: Golden, tick: Tick = lambda _: None) -> Recording:
-        """Run live and compare every bit with the recordings; nothing is written."""
-        return self._record(cases, tick, write=False)
+        Raises:
+            UnavailableError: when an implementation is missing here.
+            RunnerError: when a runner breaks the protocol.
+        """
+        return self._record(cases, tick, say, write=True)
 
-    def _record(self, cases: Golden, tick: Tick, write: bool) -> Recording:
+    def verify(self, cases: Golden, tick: Tick = _quiet, say: Tick = _quiet) -> Recording:
+        """Run live and compare every bit with the recordings; nothing is written.
+
+        Raises:
+            CrossoptimError: when an implementation, in the version that answers, was never recorded.
+        """
+        return self._record(cases, tick, say, write=False)
+
+    def _record(self, cases: Golden, tick: Tick, say: Tick, write: bool) -> Recording:
         out = Recording(verify=not write)
+        for implementation in () if write else self.implementations:
+            self._require_recording(implementation.name)
         with Runners(self._transport()) as runners:
+            say(
+                f"{'recording' if write else 'verifying'} {plural(len(self.implementations), 'implementation')}"
+                f" on {plural(len(cases), 'case')}"
+            )
             for implementation in self.implementations:
                 runner = runners[implementation.name]
                 about = runner.describe()  # raises UnavailableError: there is nothing to record
                 folder = recorded.folder_for(self.fixtures, _about(about))
+                if not write:
+                    self._require_recording(implementation.name, folder)
                 texts: dict[Path, str] = {}
                 for case, golden in cases:
                     tick(f"{implementation.name}: {case.id}")
                     if implementation.unsupported(case):
                         continue
-                    modes = [m for m in self.modes if m != "closed" or case.problem.value is not None]
-                    answers = {mode: runner.run(implementation.request(case, golden, mode)) for mode in modes}
+                    answers: dict[str, Answer] = {
+                        mode: runner.run(implementation.request(case, golden, mode)) for mode in self._modes(case)
+                    }  # fmt: skip
                     for mode, answer in answers.items():
                         if answer["outcome"] == "ok":
                             read_trajectory(answer, case, f"{implementation.name}, {case.id} ({mode})")
                     texts[folder / f"{case.id}.json"] = recorded.record_text(case, golden, answers)
-                out.add(implementation.name, about.version, texts)
+                out.add(implementation.name, about.version, folder, texts)
+                say(out.sentence(out.lines[-1]))
                 if write:
                     recorded.write_about(folder, _about(about))
                     for path, text in texts.items():
@@ -207,12 +321,21 @@ class Campaign:
             refresh_manifest(self.fixtures)
         return out
 
+    def _require_recording(self, name: str, folder: Path | None = None) -> None:
+        found = recorded.folders(self.fixtures, name)
+        if not found:
+            known = recorded.recorded_implementations(self.fixtures)
+            raise CrossoptimError(f"{name} has no recording (recorded: {', '.join(known) or 'nothing'})")
+        if folder and folder not in found:
+            raise CrossoptimError(f"{folder.name} has no recording (recorded: {', '.join(f.name for f in found)})")
+
 
 @dataclass
 class Recording:
     """What a recording wrote, or how a verification came out."""
 
     verify: bool
+    folders: list[Path] = field(default_factory=list)
     lines: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -220,24 +343,35 @@ class Recording:
         """How many files a verification found to differ."""
         return sum(len(line["different"]) for line in self.lines) if self.verify else 0
 
-    def add(self, name: str, version: str, texts: dict[Path, str]) -> None:
+    def add(self, name: str, version: str, folder: Path, texts: dict[Path, str]) -> None:
         """Note one implementation's files."""
         changed = [p for p, text in texts.items() if not p.exists() or p.read_text(encoding="utf-8") != text]
         names = [f"{p.parent.name}/{p.stem}" for p in changed]
+        self.folders.append(folder)
         self.lines.append({"implementation": name, "version": version, "cases": len(texts), "different": names})
 
     def as_json(self) -> dict[str, Any]:
         """As data."""
         return {"schema": "crossoptim/record/1", "verify": self.verify, "implementations": self.lines}
 
+    def sentence(self, line: dict[str, Any]) -> str:
+        """How one implementation came out."""
+        different, cases = len(line["different"]), int(line["cases"])
+        if self.verify:
+            what = f"{different} {'differs' if different == 1 else 'differ'} from the recording" if different else "every bit as recorded"
+        else:
+            what = f"{plural(different, 'file')} written, {cases - different} unchanged"
+        return f"{line['implementation']} {line['version']}: {plural(cases, 'case')}, {what}"
+
     def print(self, out: Console) -> None:
-        """One line an implementation."""
-        for line in self.lines:
-            different = line["different"]
-            what = f"{len(different)} differ from the recording" if self.verify else f"{len(different)} written anew"
-            out.print(f"{line['implementation']} {line['version']}: {line['cases']} cases, {what}")
-            for name in different if self.verify else ():
-                out.print(f"  {name}")
+        """One line an implementation, then what was written, or what differs."""
+        for line, folder in zip(self.lines, self.folders, strict=True):
+            out.print(self.sentence(line), soft_wrap=True)
+            if self.verify:
+                for name in line["different"]:
+                    out.print(f"  {name}", soft_wrap=True)
+            else:
+                out.print(f"  {folder}", soft_wrap=True)
 
 
 def _judgement(judge: Judge, answer: Answer | Judgement, case: Case, mode: str, name: str) -> Judgement:
@@ -246,16 +380,15 @@ def _judgement(judge: Judge, answer: Answer | Judgement, case: Case, mode: str, 
     if answer["outcome"] == "unsupported":
         return Judgement("unsupported", True, answer["reason"])
     if answer["outcome"] == "error":
-        return judge.raised(f"{answer.get('class', 'error')}: {answer.get('message', '')}")
+        judgement = judge.raised(f"{answer.get('class', 'error')}: {answer.get('message', '')}")
+        traceback = answer.get("traceback") or ""
+        text = "\n".join(map(str, traceback)) if isinstance(traceback, list) else str(traceback)
+        return replace(judgement, details=text.strip()[-_TAIL:])
     try:
-        trajectory = read_trajectory(answer, case, f"{name}, {case.id}")
+        trajectory = read_trajectory(answer, case, f"answered nonsense: {name}, {case.id}")
     except CrossoptimError as error:
         return Judgement("raises", False, str(error))
     return judge.judge(trajectory, mode)
-
-
-def _live(implementation: Implementation, runner: Runner) -> _Column:
-    return _Column(implementation, runner.describe().version, "live", runner)
 
 
 def _lane(column: _Column) -> str:

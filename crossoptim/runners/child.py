@@ -91,6 +91,8 @@ class Child:
             self._fail(f"{task}: answered more than one line: {_quote(rest)} follows the answer")
         try:
             answer = json.loads(first, parse_constant=_refuse)
+        except _ConstantError as constant:
+            self._fail(f'{task}: answered {constant}, which is not JSON (write the strings "NaN", "Inf", "-Inf")')
         except (ValueError, RecursionError):
             answer = None
         if not isinstance(answer, dict):
@@ -190,5 +192,9 @@ def _quote(line: bytes) -> str:
     return repr(shown if len(shown) <= 80 else shown[:77] + "...")
 
 
+class _ConstantError(Exception):
+    """NaN or an infinity, bare, as Python's json writes them."""
+
+
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
+    raise _ConstantError(constant)

@@ -14,11 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from crossoptim.errors import FixtureError
+from crossoptim.errors import FixtureError, RunnerError
 from crossoptim.golden.case import Case
+from crossoptim.golden.fixture import file_sha256, validate
 from crossoptim.golden.json_text import compact, pretty, read, write_whole
 from crossoptim.golden.row import flat, read_row
 from crossoptim.golden.trajectory import Array, Rows, Trajectory
+from crossoptim.runners.request import read_trajectory
 
 SCHEMA = "crossoptim/recorded/1"
 ABOUT_SCHEMA = "crossoptim/about/1"
@@ -28,13 +30,30 @@ _DESCRIBED = ("implementation", "version", "platform", "details")
 
 def folders(fixtures: Path, implementation: str) -> list[Path]:
     """The recordings of an implementation, oldest version first."""
-    found = [p.parent for p in (fixtures / "v1" / "recorded").glob("*/about.json") if read(p).get("implementation") == implementation]
+    found = [folder for folder, name in _recorded(fixtures).items() if name == implementation]
     return sorted(found, key=lambda p: [int(part) if part.isdigit() else -1 for part in p.name.replace("-", ".").split(".")])
 
 
 def folder_for(fixtures: Path, about: Mapping[str, Any]) -> Path:
     """Where a recording of this implementation and version belongs."""
     return fixtures / "v1" / "recorded" / f"{about['implementation']}-{about['version']}"
+
+
+def recorded_implementations(fixtures: Path) -> list[str]:
+    """The implementations that have recordings."""
+    return sorted(set(_recorded(fixtures).values()))
+
+
+def _recorded(fixtures: Path) -> dict[Path, str]:
+    return {p.parent: read_about(p.parent)["implementation"] for p in (fixtures / "v1" / "recorded").glob("*/about.json")}
+
+
+def read_about(folder: Path) -> dict[str, Any]:
+    """Who was recorded, and on what; raises :class:`FixtureError` when ``about.json`` does not follow its schema."""
+    path = folder / "about.json"
+    about: dict[str, Any] = read(path)
+    validate(about, "about", path)
+    return about
 
 
 def write_about(folder: Path, about: Mapping[str, Any]) -> None:
@@ -54,11 +73,13 @@ def record_text(case: Case, golden: Trajectory, answers: Mapping[str, Mapping[st
     return pretty(data) + "\n"
 
 
-def load(folder: Path, case: Case, golden: Trajectory) -> dict[str, dict[str, Any]]:
+def load(folder: Path, case: Case, golden: Trajectory, expected_sha256: str | None = None) -> dict[str, dict[str, Any]]:
     """The recorded answers of a case by mode, as the protocol gives them; empty where the case was not recorded.
 
+    A file whose hash the caller does not know is checked against its schema, and row by row against the case.
+
     Raises:
-        FixtureError: when the file is unreadable, of another schema, or was recorded against another golden trajectory.
+        FixtureError: when the file is unreadable, of another schema, has another hash, or was recorded against another golden trajectory.
     """
     path = folder / f"{case.id}.json"
     if not path.exists():
@@ -66,10 +87,24 @@ def load(folder: Path, case: Case, golden: Trajectory) -> dict[str, dict[str, An
     data = read(path)
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         raise FixtureError(f"{path}: schema {data.get('schema') if isinstance(data, dict) else data!r} (expected {SCHEMA!r})")
+    if expected_sha256 is None:
+        validate(data, "recorded", path)  # a file with the manifest's hash was checked when it was written
+    elif file_sha256(path) != expected_sha256:
+        raise FixtureError(f"{path}: its sha256 is not the manifest's (changed by hand? record again: crossoptim record)")
     if data.get("golden") != golden.digest():
         raise FixtureError(f"{path}: recorded against another golden trajectory (record again: crossoptim record)")
     tables = _golden_tables(golden)
-    return {mode: _expand(run, tables, path) for mode, run in data["runs"].items()}
+    try:
+        answers = {mode: _expand(run, tables, path) for mode, run in data["runs"].items()}
+        if expected_sha256 is None:
+            for mode, answer in answers.items():
+                if answer["outcome"] == "ok":
+                    read_trajectory(answer, case, mode)
+    except RunnerError as error:
+        raise FixtureError(f"{path}: {error}") from None
+    except OverflowError as error:
+        raise FixtureError(f"{path}: not a recording: {error} (record again: crossoptim record)") from None
+    return answers
 
 
 def _golden_tables(golden: Trajectory) -> dict[tuple[str, ...], Rows]:
@@ -124,11 +159,12 @@ def _shorter(row: Any, near: Array | None) -> Any:
     if row is None or near is None or not near.size:
         return row
     got = np.ravel(read_row(row, near.shape, str(near.dtype)))
+    without_order = bool(np.isnan(got).any() or np.isnan(near).any())
     away = [int(a) - int(b) for a, b in zip(_ordinals(got), _ordinals(np.ravel(near)), strict=True)]
     if not any(away):
         return SAME
     distances = " ".join(map(str, away))
-    return distances if not np.isnan(got).any() and len(distances) < len(compact(row)) else row
+    return distances if not without_order and len(distances) < len(compact(row)) else row
 
 
 def _moved(near: Array, distances: str) -> Array:
@@ -141,7 +177,7 @@ def _moved(near: Array, distances: str) -> Array:
 
 
 def _ordinals(values: Array) -> Array:
-    """Floats as consecutive integers: the next number up is one more; -0 lies just below 0."""
+    """Floats as consecutive integers: the next number up is one more; -0 lies just below 0. Every NaN is the same."""
     kind = np.int32 if values.dtype == np.float32 else np.int64
-    bits: Array = np.ascontiguousarray(values).view(kind)
+    bits: Array = np.ascontiguousarray(np.where(np.isnan(values), values.dtype.type(np.nan), values)).view(kind)
     return np.where(bits >= 0, bits, ~(bits & np.iinfo(kind).max))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
-from crossoptim.errors import RunnerError, UnavailableError, UnknownNameError
+from crossoptim.errors import CrossoptimError, RunnerError, UnavailableError, UnknownNameError
 from crossoptim.golden.json_text import compact
 from crossoptim.golden.row import flat
 from crossoptim.runners.base import Answer, error_answer, unsupported_answer
@@ -58,9 +58,9 @@ class Server:
         try:
             message = json.loads(text)
         except (ValueError, RecursionError) as error:
-            return compact(error_answer(RunnerError(f"request: not JSON ({error})")))
+            return compact(_refusal(RunnerError(f"request: not JSON ({error})")))
         if not isinstance(message, dict):
-            return compact(error_answer(RunnerError(f"request: {type(message).__name__} (expected a JSON object)")))
+            return compact(_refusal(RunnerError(f"request: {type(message).__name__} (expected a JSON object)")))
         answer = self.answer(message)
         return None if answer is None else compact(answer)
 
@@ -80,11 +80,13 @@ class Server:
             self.stopped = True
             return None
         if not isinstance(command, str) or command not in commands:
-            return error_answer(RunnerError(f"command {command!r} is unknown (expected one of {', '.join([*commands, 'stop'])})"))
+            return _refusal(RunnerError(f"command {command!r} is unknown (expected one of {', '.join([*commands, 'stop'])})"))
         try:
             return {"outcome": "ok", **commands[command](Fields(message))}
         except UnavailableError as error:
             return unsupported_answer(str(error))
+        except CrossoptimError as error:
+            return _refusal(error, command)
         except Exception as error:  # a server answers whatever happens
             return error_answer(error, command)
 
@@ -156,6 +158,13 @@ class Server:
         self._session(message)
         del self.sessions[message["session"]]
         return {}
+
+
+def _refusal(error: CrossoptimError, where: str = "") -> Answer:
+    """An error that says it all: no traceback."""
+    answer = error_answer(error, where)
+    del answer["traceback"]
+    return answer
 
 
 def serve(requests: TextIO | None = None, answers: TextIO | None = None) -> None:
