@@ -96,14 +96,30 @@ start_child <- function(command, args, timeout) {
   list(ask = ask, stop = stop, alive = process$is_alive, pid = process$get_pid)
 }
 
-find_python <- function(python) {
-  named <- c(python, getOption("crossoptim.python"), Sys.getenv("CROSSOPTIM_PYTHON", NA))
-  named <- named[!is.na(named)]
-  found <- if (length(named) > 0) Sys.which(named[1]) else Sys.which(c("python3", "python"))
+# `package` is the folder in which this package is installed.
+find_python <- function(python, package = system.file(package = "crossoptim")) {
+  named <- c(python, getOption("crossoptim.python"), Sys.getenv("CROSSOPTIM_PYTHON"))
+  named <- named[!is.na(named) & nzchar(named)]
+  candidates <- if (length(named) > 0) {
+    named[1]
+  } else {
+    c(pythons_in(Sys.getenv("VIRTUAL_ENV")), pythons_in(environment_around(package)), "python3", "python")
+  }
+  found <- Sys.which(candidates)
   found <- found[nzchar(found)]
   if (length(found) == 0) {
     what <- if (length(named) > 0) sprintf("no Python at '%s'", named[1]) else "no python3 or python on PATH"
     abort(paste(what, "(set options(crossoptim.python = ) or CROSSOPTIM_PYTHON)"), "crossoptim_python_error")
   }
   found[[1]]
+}
+
+pythons_in <- function(environment) {
+  if (nzchar(environment)) file.path(environment, c("bin/python", "bin/python3", "Scripts/python.exe"))
+}
+
+# `make setup` installs this package into lib/R/library of Python's virtual environment.
+environment_around <- function(package) {
+  root <- dirname(dirname(dirname(dirname(package))))
+  if (file.exists(file.path(root, "pyvenv.cfg"))) root else ""
 }

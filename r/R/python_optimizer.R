@@ -9,8 +9,8 @@
 #'   in it, or is `NULL`, has no gradient. Torch parameters may leave it out: their `$grad` is used. Returns the new
 #'   parameters.
 #' * `$params`: the parameters, in the form in which they were given.
-#' * `$state_dict()`: a list of `count` (updates of each parameter), `params` and `state`
-#'   (parameter, then variable under the specification's name).
+#' * `$state_dict()`: a list of `count` (the step count of each parameter, which leaves out the updates that were made
+#'   without state, as plain descent's), `params` and `state` (parameter, then variable under the specification's name).
 #' * `$load_state_dict(state)`: go on from there.
 #' * `$zero_grad()`: zero the gradients of torch parameters.
 #' * `$close()`: end the child. Also done when the object is garbage-collected.
@@ -22,8 +22,10 @@
 #' @param dtype `"float32"` or `"float64"`, in which Python computes. The default is that of the tensors, and
 #'   `"float64"` for arrays.
 #' @param implementation Which Python implementation, e.g. `"crossoptim"`.
-#' @param python The Python that has crossoptim. The default is `getOption("crossoptim.python")`, then the environment
-#'   variable `CROSSOPTIM_PYTHON`, then `python3` or `python` on the `PATH`.
+#' @param python The Python that has crossoptim. The default is the first that there is of
+#'   `getOption("crossoptim.python")`; the environment variable `CROSSOPTIM_PYTHON`; the Python of the active virtual
+#'   environment (`VIRTUAL_ENV`); that of the virtual environment in whose `lib/R/library` this package is installed, as
+#'   `make setup` does; `python3` or `python` on the `PATH`.
 #' @param timeout Seconds to wait for an answer before the child is ended.
 #' @return An object with the methods above. Errors are conditions of class `crossoptim_error`, with the
 #'   subclasses `crossoptim_python_error` (no Python, or none with crossoptim), `crossoptim_child_error` (the child

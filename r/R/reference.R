@@ -87,7 +87,8 @@ reference_step <- function(equation, values, dtype = "float64") {
 #'
 #' @param equation An equation of the specification: `scalars` is a list of (name, expression text) pairs.
 #' @param hyper A named list of hyperparameters.
-#' @param t The parameter's step count, from 1.
+#' @param t The parameter's step count, from 1: how many updates it has had, this one included, under settings that have
+#'   state variables. Plain descent without momentum does not count.
 #' @return A named list of doubles.
 #' @examples
 #' reference_scalars(list(scalars = list(list("bias", "1 - beta ** t"))), list(beta = 0.9), t = 2)
@@ -155,6 +156,7 @@ replay_param <- function(request, name, p, golden, tape) {
       out <- update_param(setting, name, p, used, state, request$scalars[[name]][[step]])
       p <- out$p
       left <- out$g %||% used
+      # A variable that this equation does not have stays for one that has it.
       kept <- unlist(setting$equation$state)
       state[kept] <- out[kept]
     }

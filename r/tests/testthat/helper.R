@@ -72,3 +72,71 @@ descent <- function(..., mode = "replay", dtype = "float64", events = list()) {
     ...
   )
 }
+
+# Plain descent, then momentum, plain again for two steps, the second without a gradient, then momentum.
+momentum_comes_and_goes <- function() {
+  request <- descent()
+  plain <- request$settings[[1]]
+  plain$values$lr <- 0.5
+  heavy <- plain
+  heavy$equation$update <- list(list("v_new", "v / 2 + g"), list("p_new", "p - lr * v_new"))
+  heavy$equation$state <- list("v")
+  request$settings <- Map(
+    function(entry, step) utils::modifyList(entry, list(from_step = step)),
+    list(plain, heavy, plain, heavy), c(1L, 2L, 3L, 5L)
+  )
+  request$steps <- 5L
+  request$params <- list(list(name = "x", shape = list(1L), data = I(0)))
+  request$optimizer$state <- list(v = "v")
+  request$gradients$x <- list(I(1), I(1), I(1), NULL, I(1))
+  request$scalars$x <- rep(list(wire_object(list())), 5)
+  request
+}
+
+# The classes of R torch in spec.json, each with its constructor and the hyperparameters of its rule.
+r_torch_bindings <- function() {
+  skip_if_no_torch()
+  spec <- jsonlite::read_json(file.path(fixtures(), "spec.json"))
+  classes <- c(spec$ecosystems$r_torch$classes, spec$ecosystems$r_torch_ignite$classes)
+  lapply(stats::setNames(nm = names(classes)), function(name) {
+    hyper <- spec$rules[[classes[[name]]$rule]]$hyper
+    names(hyper) <- vapply(hyper, function(one) one$name, "")
+    list(name = name, class = classes[[name]], hyper = hyper, constructor = getExportedValue("torch", name))
+  })
+}
+
+# A value of spec.json as R writes it.
+stated <- function(value) {
+  if (is.logical(value)) value else read_row(as.list(value))
+}
+
+construct <- function(bound, ...) {
+  bound$constructor(list(torch::torch_zeros(1, requires_grad = TRUE)), ...)
+}
+
+# The interval of one number of an argument: the library's own, else the specification's; NULL for a flag.
+interval <- function(bound, argument, position) {
+  bound$class$bounds[[argument]] %||% bound$hyper[[bound$class$args[[argument]][[position]]]]$interval
+}
+
+# The finite ends of an interval such as "[0, 1)", each with a value just beyond it.
+ends_of <- function(text) {
+  if (is.null(text)) {
+    return(list())
+  }
+  values <- as.numeric(strsplit(gsub("[^-+.0-9a-z,]", "", text), ",")[[1]])
+  ends <- list(
+    list(value = values[1], closed = startsWith(text, "["), beyond = values[1] - 1e-3),
+    list(value = values[2], closed = endsWith(text, "]"), beyond = values[2] + 1e-3)
+  )
+  Filter(function(end) is.finite(end$value), ends)
+}
+
+expect_bound <- function(bound, argument, position, value, accepted) {
+  arguments <- lapply(bound$class$defaults, stated)
+  arguments$lr <- 0.1
+  arguments[[argument]][position] <- value
+  label <- sprintf("%s with %s = %s", bound$name, argument, toString(arguments[[argument]]))
+  built <- tryCatch(do.call(construct, c(list(bound), arguments)), error = identity)
+  testthat::expect_identical(inherits(built, "torch_optimizer"), accepted, label = label)
+}

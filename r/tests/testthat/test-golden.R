@@ -2,14 +2,14 @@
 
 column <- function(table) lapply(table$data, read_row)
 
-# A fixture's scalars, by parameter one object a step.
+# A fixture's scalars, by parameter one object a step; a number is null where the equation in force does not have it.
 scalars_of <- function(golden, name) {
   block <- Filter(function(block) name %in% unlist(block$params), golden$trajectory$scalars)
   if (length(block) == 0) {
     return(vector("list", golden$steps))
   }
   columns <- block[[1]][setdiff(names(block[[1]]), "params")]
-  lapply(seq_len(golden$steps), function(step) wire_object(lapply(columns, function(values) values[[step]])))
+  lapply(seq_len(golden$steps), function(step) wire_object(Filter(length, lapply(columns, `[[`, step))))
 }
 
 request_of <- function(golden, equations) {

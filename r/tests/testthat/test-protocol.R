@@ -49,6 +49,24 @@ test_that("in lockstep each step starts from the golden values", {
   expect_identical(read_row(answer$trajectory$params$x[[2]]), c(10 - 0.1 * 0.5, 10 + 0.1 * 0.5))
 })
 
+test_that("a state variable out of force is kept, reported, and taken up again", {
+  request <- momentum_comes_and_goes()
+  trajectory <- do.call(ask, request)$trajectory
+  expect_identical(lapply(trajectory$state$x$v, read_row), list(NULL, 1, 1, 1, 1.5))
+  expect_identical(lapply(trajectory$params$x, read_row), list(-0.5, -1, -1.5, -1.5, -2.25))
+})
+
+test_that("in lockstep the state out of force is the golden one", {
+  request <- momentum_comes_and_goes()
+  request$mode <- "lockstep"
+  request$golden <- list(
+    params = list(x = rep(list(I(0)), 5)), state = list(x = list(v = c(list(NULL), rep(list(I(4)), 4))))
+  )
+  trajectory <- do.call(ask, request)$trajectory
+  expect_identical(lapply(trajectory$state$x$v, read_row), list(NULL, 1, 4, 4, 3))
+  expect_identical(lapply(trajectory$params$x, read_row), list(-0.5, -0.5, -0.5, 0, -1.5))
+})
+
 test_that("base R says that it has no automatic differentiation", {
   answer <- do.call(ask, descent(mode = "closed"))
   expect_identical(answer$outcome, "unsupported")

@@ -83,6 +83,38 @@ test_that("R torch's Adam and the Python one walk together under R torch's autog
   }
 })
 
+test_that("Python is looked for where it was named, then in virtual environments, then on the PATH", {
+  on_path <- withr::local_tempdir()
+  active <- withr::local_tempdir()
+  around <- withr::local_tempdir()
+  named <- fake_python("exit 0")
+  place <- function(path) {
+    dir.create(dirname(path), recursive = TRUE, showWarnings = FALSE)
+    file.copy(named, path)
+    path
+  }
+  package <- file.path(around, "lib", "R", "library", "crossoptim")
+  withr::local_path(on_path)
+  withr::local_envvar(CROSSOPTIM_PYTHON = NA, VIRTUAL_ENV = active)
+  withr::local_options(crossoptim.python = NULL)
+
+  path_python <- place(file.path(on_path, "python3"))
+  expect_identical(find_python(NULL, package), path_python)
+  own_python <- place(file.path(around, "bin", "python"))
+  expect_identical(find_python(NULL, package), path_python, info = "a folder without pyvenv.cfg")
+  file.create(file.path(around, "pyvenv.cfg"))
+  expect_identical(find_python(NULL, package), own_python)
+  active_python <- place(file.path(active, "bin", "python3"))
+  expect_identical(find_python(NULL, package), active_python)
+  active_python <- place(file.path(active, "bin", "python"))
+  expect_identical(find_python(NULL, package), active_python)
+  withr::local_envvar(CROSSOPTIM_PYTHON = own_python)
+  expect_identical(find_python(NULL, package), own_python)
+  withr::local_options(crossoptim.python = path_python)
+  expect_identical(find_python(NULL, package), path_python)
+  expect_identical(find_python(named, package), named)
+})
+
 test_that("a missing Python is named", {
   expect_error(
     python_optimizer("adam", list(x = 1), python = "no-such-python"), "no-such-python",
