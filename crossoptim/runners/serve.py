@@ -20,12 +20,13 @@ from crossoptim.spec.rules import resolve
 
 @dataclass
 class _Session:
-    """An optimizer that a client drives."""
+    """An optimizer that a client drives; ``counts`` says whether an update advances the step count of its parameters."""
 
     runner: LocalRunner
     adapter: Adapter
     shapes: Mapping[str, tuple[int, ...]]
     dtype: str
+    counts: bool
     count: dict[str, int]
     steps: int = 0
 
@@ -114,7 +115,7 @@ class Server:
             adapter.construct([GroupOptions(tuple(start.params), arguments(setting, binding))])
         self.opened += 1
         shapes = {name: value.shape for name, value in start.params.items()}
-        self.sessions[self.opened] = _Session(runner, adapter, shapes, start.dtype, dict.fromkeys(start.params, 0))
+        self.sessions[self.opened] = _Session(runner, adapter, shapes, start.dtype, setting.counts, dict.fromkeys(start.params, 0))
         return {"session": self.opened}
 
     def _session(self, message: Fields) -> _Session:
@@ -133,7 +134,7 @@ class Server:
             session.adapter.step()
         session.steps += 1
         for name in gradients:
-            session.count[name] += 1
+            session.count[name] += session.counts
         return {"step": session.steps, **session.snapshot()}
 
     def _state(self, message: Fields) -> Answer:
