@@ -15,7 +15,7 @@ from rich.text import Text
 from crossoptim.errors import CrossoptimError
 from crossoptim.golden.case import Case
 from crossoptim.golden.cases import all_cases
-from crossoptim.golden.fixture import golden_path, root
+from crossoptim.golden.fixture import VERSION, golden_path, root
 from crossoptim.runners.registry import IMPLEMENTATIONS
 from crossoptim.screen import plain_table
 from crossoptim.spec.ecosystems import all_ecosystems, all_quirks
@@ -278,7 +278,7 @@ def _case_page(case: Case) -> Page:
     equation = trace(case.base)
     data = next(row for row in cases() if row["id"] == case.id)
     data |= {"optimizer": case.optimizer, "problem": case.problem_name, "dtype": case.dtype, "steps": case.steps, "flags": list(case.flags)}
-    path = root() / "v1" / golden_path(case.id)
+    path = root() / VERSION / golden_path(case.id)
     groups = [{"params": list(g.params), "setting": format_setting(case.base.with_values(**g.hyper))} for g in case.initial_groups]
     data |= {"equation": equation.as_json(), "fixture": str(path), "groups": groups}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -141,24 +140,13 @@ def _emit(data: Any, target: str | None) -> None:
     """Write a result as JSON, whole or not at all."""
     if target is None:
         return
-    from crossoptim.golden.json_text import write_whole
+    from crossoptim.golden.json_text import pretty, write_whole
 
-    text = json.dumps(_finite(data), indent=1, ensure_ascii=False) + "\n"
+    text = pretty(data) + "\n"
     if target == "-":
         sys.stdout.write(text)
         return
     write_whole(Path(target), text)
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no NaN and no infinity: the fixtures' strings stand for them."""
-    from math import isinf, isnan
-
-    if isinstance(value, float) and (isnan(value) or isinf(value)):
-        return "NaN" if isnan(value) else "Inf" if value > 0 else "-Inf"
-    if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
-    return [_finite(v) for v in value] if isinstance(value, list | tuple) else value
 
 
 def _screen(json_target: str | None) -> Console:
@@ -274,7 +262,7 @@ def _load(folder: Path, patterns: Sequence[str] | None) -> list[tuple[Case, Traj
     """The selected golden fixtures, checked against the manifest; in the order in which the cases are listed, optimizer by optimizer."""
     from crossoptim.golden.cases import all_cases
     from crossoptim.golden.export import read_manifest
-    from crossoptim.golden.fixture import load
+    from crossoptim.golden.fixture import VERSION, load
     from crossoptim.spec.rules import all_presets, all_rules
 
     simplest_first = sorted(all_rules().values(), key=lambda rule: len(rule.state))
@@ -286,7 +274,7 @@ def _load(folder: Path, patterns: Sequence[str] | None) -> list[tuple[Case, Traj
         return (optimizers.index(optimizer) if optimizer in optimizers else len(optimizers), place.get(name, len(place)), name)
 
     files = {k.removeprefix("golden/").removesuffix(".json"): (k, v) for k, v in read_manifest(folder).items() if k.startswith("golden/")}
-    return [load(folder / "v1" / files[i][0], files[i][1]) for i in _selected(sorted(files, key=order), patterns)]
+    return [load(folder / VERSION / files[i][0], files[i][1]) for i in _selected(sorted(files, key=order), patterns)]
 
 
 @app.command()
@@ -336,9 +324,7 @@ def check(
         list[ModeName] | None, typer.Option("--mode", "-m", help="How to run (default: replay and closed). Repeatable.")
     ] = None,
     transport: Transport = TransportName.auto,
-    source: Annotated[
-        SourceName, typer.Option(help="What to judge: auto is live where installed, else recorded.")
-    ] = SourceName.auto,
+    source: Annotated[SourceName, typer.Option(help="What to judge: auto is live where installed, else recorded.")] = SourceName.auto,
     command: Annotated[
         list[str] | None,
         typer.Option(

@@ -59,19 +59,22 @@ class Judge:
         return tuple(quirk for quirk in self._conditions_hold(member) if not _raises(quirk))
 
     def _conditions_hold(self, member: Membership) -> list[Quirk]:
-        starts = self._first_steps
-        group = {
-            name: starts[name]
-            for members in self.case.timeline
-            for name, m in members.items()
-            if m.group == member.group and name in starts
-        }
         site = QuirkSite(
             h=member.setting.h,
-            shapes=tuple(self.shapes[name] for name in starts),
-            late_start=len(set(group.values())) > 1,
+            shapes=tuple(self.shapes[name] for name in self._first_steps),
+            late_start=member.group in self._late_groups,
         )
         return [quirk for quirk in self.quirks if quirk.when(site)]
+
+    @cached_property
+    def _late_groups(self) -> frozenset[int]:
+        """The groups in which some parameter's first gradient comes after another's."""
+        starts: dict[int, set[int]] = {}
+        for members in self.case.timeline:
+            for name, member in members.items():
+                if name in self._first_steps:
+                    starts.setdefault(member.group, set()).add(self._first_steps[name])
+        return frozenset(group for group, steps in starts.items() if len(steps) > 1)
 
     @cached_property
     def _first_steps(self) -> dict[str, int]:

@@ -10,7 +10,7 @@ from typing import Any
 from crossoptim.errors import FixtureError
 from crossoptim.golden.case import Case
 from crossoptim.golden.cases import all_cases
-from crossoptim.golden.fixture import file_sha256, golden_path, to_text, validate
+from crossoptim.golden.fixture import VERSION, file_sha256, golden_path, to_text, validate
 from crossoptim.golden.json_text import pretty, read, write_whole
 from crossoptim.golden.trajectory import equations, golden
 from crossoptim.spec.emit.document import document
@@ -18,7 +18,6 @@ from crossoptim.spec.trace import Equation
 
 MANIFEST = "MANIFEST.json"
 MANIFEST_SCHEMA = "crossoptim/manifest/1"
-VERSION = "v1"
 Progress = Callable[[str], None]
 
 
@@ -78,7 +77,7 @@ def specification(cases: Iterable[Case]) -> dict[str, Any]:
 
 
 def manifest(target: Path) -> dict[str, Any]:
-    """Every fixture file with its hash and, for golden files, what a reader chooses by."""
+    """Every fixture file with its hash, and how many cases there are."""
     files = sorted(p for p in (target / VERSION).rglob("*.json"))
     return {
         "schema": MANIFEST_SCHEMA,

@@ -20,6 +20,8 @@ from crossoptim.golden.trajectory import Rows, Trajectory, equations, initial_pa
 from crossoptim.spec.trace import trace
 
 SCHEMA = "crossoptim/golden/1"
+VERSION = "v1"
+"""The folder below ``fixtures`` that holds everything of this version of the formats."""
 
 
 def root() -> Path:

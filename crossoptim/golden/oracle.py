@@ -26,13 +26,9 @@ MP.dps = 60
 
 def _each(function: Any) -> Any:
     def apply(x: Any) -> Any:
-        return (
-            np.vectorize(function, otypes=[object])(x)
-            if isinstance(x, np.ndarray) and x.size
-            else x
-            if isinstance(x, np.ndarray)
-            else function(x)
-        )
+        if not isinstance(x, np.ndarray):
+            return function(x)
+        return np.vectorize(function, otypes=[object])(x) if x.size else x
 
     return apply
 

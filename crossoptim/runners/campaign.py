@@ -17,6 +17,7 @@ from crossoptim.check.verdict import Judgement
 from crossoptim.errors import CrossoptimError, RunnerError, UnavailableError, UnknownNameError
 from crossoptim.golden.case import Case
 from crossoptim.golden.export import read_manifest, refresh_manifest
+from crossoptim.golden.fixture import VERSION
 from crossoptim.golden.json_text import write_whole
 from crossoptim.golden.trajectory import Trajectory
 from crossoptim.runners import recorded
@@ -24,7 +25,7 @@ from crossoptim.runners.base import DEFAULT_TIMEOUT, Answer, Description, Runner
 from crossoptim.runners.command import CommandRunner
 from crossoptim.runners.r import Transport, r_child
 from crossoptim.runners.registry import IMPLEMENTATIONS, Implementation, Runners, get_implementation
-from crossoptim.runners.request import Mode, read_trajectory
+from crossoptim.runners.request import PROTOCOL, Mode, read_trajectory
 from crossoptim.spec.ecosystems import all_quirks
 from crossoptim.spec.model import lookup
 
@@ -205,8 +206,8 @@ class Campaign:
 
     def _judge(self, column: _Column, asked: _Patience | None, case: Case, golden: Trajectory) -> Iterator[Result]:
         answers = self._answers(column, asked, case, golden)
+        judge = Judge(case, golden, [q for q in column.implementation.quirks(case.base) if q.id not in self.ignored])
         for mode in self._modes(case):
-            judge = Judge(case, golden, [q for q in column.implementation.quirks(case.base) if q.id not in self.ignored])
             judgement = _judgement(judge, answers(mode), case, mode, column.implementation.name)
             yield Result(
                 case.id, case.optimizer, case.topic, column.implementation.name, column.version, column.source, mode, judgement, case.dtype
@@ -235,7 +236,7 @@ class Campaign:
         return answer
 
     def _held(self, folder: Path, case: Case, golden: Trajectory) -> dict[str, Answer]:
-        name = (folder / f"{case.id}.json").relative_to(self.fixtures / "v1").as_posix()
+        name = (folder / f"{case.id}.json").relative_to(self.fixtures / VERSION).as_posix()
         return recorded.load(folder, case, golden, self._hashes.get(name))
 
     @cached_property
@@ -397,7 +398,7 @@ def _lane(column: _Column) -> str:
 
 
 def _about(description: Description) -> dict[str, Any]:
-    return description.answer(1)
+    return description.answer(PROTOCOL)
 
 
 def _one_of(kind: str, value: str, allowed: Sequence[Any]) -> Any:

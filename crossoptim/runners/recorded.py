@@ -16,7 +16,7 @@ import numpy as np
 
 from crossoptim.errors import FixtureError, RunnerError
 from crossoptim.golden.case import Case
-from crossoptim.golden.fixture import file_sha256, validate
+from crossoptim.golden.fixture import VERSION, file_sha256, validate
 from crossoptim.golden.json_text import compact, pretty, read, write_whole
 from crossoptim.golden.row import flat, read_row
 from crossoptim.golden.trajectory import Array, Rows, Trajectory
@@ -36,7 +36,7 @@ def folders(fixtures: Path, implementation: str) -> list[Path]:
 
 def folder_for(fixtures: Path, about: Mapping[str, Any]) -> Path:
     """Where a recording of this implementation and version belongs."""
-    return fixtures / "v1" / "recorded" / f"{about['implementation']}-{about['version']}"
+    return fixtures / VERSION / "recorded" / f"{about['implementation']}-{about['version']}"
 
 
 def recorded_implementations(fixtures: Path) -> list[str]:
@@ -45,7 +45,7 @@ def recorded_implementations(fixtures: Path) -> list[str]:
 
 
 def _recorded(fixtures: Path) -> dict[Path, str]:
-    return {p.parent: read_about(p.parent)["implementation"] for p in (fixtures / "v1" / "recorded").glob("*/about.json")}
+    return {p.parent: read_about(p.parent)["implementation"] for p in (fixtures / VERSION / "recorded").glob("*/about.json")}
 
 
 def read_about(folder: Path) -> dict[str, Any]:
