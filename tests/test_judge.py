@@ -86,7 +86,7 @@ def places(case_id: str, step: int, path: Trajectory | None = None) -> Iterator[
         assert grad is not None
         before: dict[str, Any] = {"p": truth.params[name][step - 2] if step > 1 else start}
         for var in member.setting.state:
-            before[var.name] = truth.state[name][var.name][step - 2] if step > 1 else initial_state(var, start)
+            before[var.name] = truth.state[name][var.name][step - 2] if step > 1 else initial_state(var, member.setting.reals, start, grad)
         for output, prediction in predict([Row(step, member, step, before, grad)], (), case.dtype).items():
             if output != "g":
                 yield Place(step, f"params/{name}" if output == "p" else f"state/{name}/{output}", prediction)

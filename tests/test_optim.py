@@ -248,7 +248,7 @@ def test_every_rule_and_preset_is_an_optimizer_under_the_specifications_names(na
 def test_the_scalars_are_the_ones_that_fixtures_store(name: str, lr: float, beta1: float, beta2: float, t: int) -> None:
     setting = resolve(name, {"lr": lr, "beta1": beta1, "beta2": beta2})
     stored = rounded_scalars(setting, t)
-    used = base.exact_scalars(setting, t)
+    used = base.exact_scalars(setting, t, {})
     assert {key: used[key] for key in stored} == stored
 
 

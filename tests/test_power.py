@@ -98,6 +98,7 @@ def replayed(case: Case, mutant: Mutant) -> Trajectory:
     out = Trajectory(grads=truth.grads)
     for name, param in initial_params(case).items():
         state: dict[str, Any] = {}
+        numbers: dict[str, float] = {}
         t = 0
         out.params[name], out.state[name] = [], {var: [] for var in truth.state[name]}
         for step, members in enumerate(case.timeline):
@@ -108,8 +109,11 @@ def replayed(case: Case, mutant: Mutant) -> Trajectory:
                 if equation.id == mutant.original:
                     equation = mutant.equation
                 kept = (var for var in member.setting.rule.state if var.name in equation.state)
-                current = {var.name: state.setdefault(var.name, initial_state(var, param)) for var in kept}
-                scalars = scalars_of(equation, tuple(member.setting.reals.items()), t)
+                reals = member.setting.reals
+                current = {var.name: state.setdefault(var.name, initial_state(var, reals, param, grad)) for var in kept}
+                numbers = numbers or oracle.initial_kept(member.setting)
+                scalars = scalars_of(equation, tuple(reals.items()), t, tuple(numbers.items()))
+                numbers = oracle.kept_after(scalars)
                 outputs = reference.step(equation, step_env(member, scalars, param, grad, current), case.dtype)
                 param = outputs.pop("p")
                 state.update(outputs)
@@ -120,13 +124,13 @@ def replayed(case: Case, mutant: Mutant) -> Trajectory:
 
 
 @cache
-def scalars_of(equation: Equation, reals: tuple[tuple[str, float], ...], t: int) -> dict[str, float]:
+def scalars_of(equation: Equation, reals: tuple[tuple[str, float], ...], t: int, kept: tuple[tuple[str, float], ...]) -> dict[str, float]:
     """The scalars of a step as a program in double has them: no division fails, and the root of a negative number is NaN."""
     try:
-        exact = oracle.step_scalars(equation, dict(reals), t)
+        exact = oracle.step_scalars(equation, dict(reals), t, dict(kept))
     except ZeroDivisionError:
-        return dict.fromkeys(equation.scalars, math.inf)
-    return {key: math.nan if oracle.MP.im(value) else float(oracle.MP.re(value)) for key, value in exact.items()}
+        return {**dict(kept), **dict.fromkeys(equation.scalars, math.inf)}
+    return {**dict(kept)} | {key: math.nan if oracle.MP.im(value) else float(oracle.MP.re(value)) for key, value in exact.items()}
 
 
 def caught(mutant: Mutant) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossoptim.check.objective import Exact, exact_objective
-from crossoptim.check.predict import Prediction, Row, equal, predict, roundings
+from crossoptim.check.predict import Prediction, Row, Scalar, equal, initial_kept, kept_after, predict, roundings
 from crossoptim.check.verdict import Finding, Judgement, Verdict
 from crossoptim.golden.bounded import PRECISIONS
 from crossoptim.golden.case import Case, Membership
@@ -217,7 +217,8 @@ class _Run:
             for var, rows in self.got.state.get(name, {}).items():
                 before = self._state_before(name, var, step)
                 if before is None and rows[step - 1] is not None:
-                    before = initial_state(self.judge.variables[var], param)
+                    reals = (member.setting if member else self.case.base).reals
+                    before = initial_state(self.judge.variables[var], reals, param, np.zeros_like(param))
                 if var not in in_force and before is not None:
                     columns[f"state/{name}/{var}"] = (rows, before)
             for label, (rows, before) in columns.items():
@@ -252,6 +253,8 @@ class _Run:
 
     def _rows(self, name: str) -> Iterator[Row]:
         t = 0
+        kept: dict[str, Scalar] = {}
+        bent: dict[str, Scalar] = {}
         for step, members in enumerate(self.case.timeline, 1):
             member, grad = members.get(name), self.got.grads[name][step - 1]
             if member is None or grad is None:
@@ -261,8 +264,13 @@ class _Run:
             before: dict[str, Array] = {}
             for var in member.setting.state:
                 found = self._state_before(name, var.name, step)
-                before[var.name] = initial_state(var, p) if found is None else found
-            yield Row(step, member, t, {**before, PARAM: p}, grad)
+                before[var.name] = initial_state(var, member.setting.reals, p, grad) if found is None else found
+            if member.setting.rule.kept:
+                kept = kept or initial_kept(member.setting)
+                bent = dict(kept) if self.mode == "lockstep" else bent or kept
+            row = Row(step, member, t, {**before, PARAM: p}, grad, kept, bent)
+            yield row
+            kept, bent = kept_after(row), kept_after(row.bent(), self.judge.active(member))
 
     def _stack(
         self, name: str, rows: list[Row], plain_carried: Mapping[str, Prediction], bent_carried: Mapping[str, Prediction]
@@ -284,6 +292,7 @@ class _Run:
 
         Scalars made in float32 depend on how a library rounds powers and roots: each row is held against the neighbour that fits.
         """
+        rows = [row.bent() for row in rows]
         best = predict(rows, quirks, self.case.dtype, carried)
         actual = np.stack([np.ravel(self.got.params[name][row.step - 1]) for row in rows])  # type: ignore[arg-type]
         for rounding in roundings(trace(rows[0].member.setting), quirks):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import product
 from typing import Any
@@ -16,10 +16,10 @@ from crossoptim.golden.bounded import PRECISIONS, Bounded, BoundedArrays, wide
 from crossoptim.golden.case import Membership
 from crossoptim.golden.double_double import DoubleDouble
 from crossoptim.spec.edit import apply, float32_scalars
-from crossoptim.spec.expr import evaluate
+from crossoptim.spec.expr import Expr, evaluate
 from crossoptim.spec.expr import name as leaf
-from crossoptim.spec.model import Quirk, Raises
-from crossoptim.spec.trace import GRAD, Equation, trace
+from crossoptim.spec.model import Effect, Quirk, Raises, Setting
+from crossoptim.spec.trace import GRAD, NEW, Equation, trace
 
 Array = NDArray[Any]
 _GRADIENT_KEPT = leaf(GRAD)
@@ -86,13 +86,22 @@ def equal(a: Array, b: Array) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class Row:
-    """One step of one parameter: where it stands, the setting in force, its update count, and the state before it."""
+    """One step of one parameter: where it stands, the setting in force, its update count, the state and the kept numbers before it.
+
+    ``bent_kept`` holds the kept numbers as quirks make them.
+    """
 
     step: int
     member: Membership
     t: int
     before: Mapping[str, Array]
     grad: Array
+    kept: Mapping[str, Scalar] = field(default_factory=dict)
+    bent_kept: Mapping[str, Scalar] = field(default_factory=dict)
+
+    def bent(self) -> Row:
+        """The row as quirks made it so far."""
+        return replace(self, kept=self.bent_kept) if self.kept else self
 
 
 def predict(
@@ -107,7 +116,7 @@ def predict(
     ``carried`` replaces state variables that the library does not expose by the prediction of the row before, bound included. ``rounding``
     says for each float32 scalar by how many ulps its powers and roots are off.
     """
-    effects = tuple(effect for quirk in quirks for effect in quirk.effects if not isinstance(effect, Raises))
+    effects = numeric_effects(quirks)
     equation = apply(trace(rows[0].member.setting), effects)
     outputs = equation.outputs if GRAD in equation.outputs else {**equation.outputs, GRAD: _GRADIENT_KEPT}
     precision = PRECISIONS[dtype]
@@ -115,8 +124,7 @@ def predict(
     tensors[GRAD] = np.stack([np.ravel(row.grad) for row in rows])
 
     numbers: dict[str, Array] = {"index": _column([row.member.index for row in rows])}
-    low = {key: (rounding or {}).get(key, ()) for key in float32_scalars(effects)}
-    scalars = [_step_scalars(equation, row.member.setting.reals, row.t, low) for row in rows]
+    scalars = [_step_scalars(equation, row, low_precision(effects, rounding)) for row in rows]
     for key in rows[0].member.setting.reals:
         numbers[key] = _column([row.member.setting.reals[key] for row in rows])
     bounded = {key: Bounded.exact(wide(value, dtype), precision) for key, value in tensors.items()}
@@ -124,7 +132,7 @@ def predict(
     for key, before in (carried or {}).items():
         tensors[key] = before.reference
         bounded[key] = Bounded(before.value, np.abs(before.centre()), 0, before.bound, precision)
-    for key in equation.scalars:
+    for key in (*equation.scalars, *equation.kept):
         numbers[key] = _column([row[key].rounded for row in scalars])
         exact = DoubleDouble(_column([row[key].high for row in scalars]), _column([row[key].low for row in scalars]))
         bounded[key] = _scalar(exact if dtype == "float64" else exact.high, _column([row[key].error for row in scalars]), dtype)
@@ -160,25 +168,60 @@ class Scalar:
     error: float
 
 
-def _step_scalars(equation: Equation, reals: Mapping[str, float], t: int, low: Mapping[str, tuple[int, ...]]) -> dict[str, Scalar]:
-    """The scalars of step ``t`` with their error bounds; those in ``low`` as float32 arithmetic makes them. Cached."""
-    if not equation.scalars:
+Low = tuple[tuple[str, str, tuple[int, ...]], ...]
+"""Scalars in float32: name, which operations are float32 ones, by how many ulps each faithful one is off."""
+
+
+def low_precision(effects: Sequence[Effect], rounding: Mapping[str, tuple[int, ...]] | None = None) -> Low:
+    """What effects make of the scalars' precision."""
+    return tuple((key, operations, (rounding or {}).get(key, ())) for key, operations in float32_scalars(effects).items())
+
+
+def initial_kept(setting: Setting) -> dict[str, Scalar]:
+    """The kept numbers before the first step."""
+    return {key: Scalar(value, value, 0.0, 0.0) for key, value in oracle.initial_kept(setting).items()}
+
+
+def kept_after(row: Row, quirks: Sequence[Quirk] = ()) -> dict[str, Scalar]:
+    """What a step keeps for the next one: rounded to double, as the reference does, with what it may be off."""
+    if not row.kept:
         return {}
-    return _scalars(equation, tuple((key, reals[key]) for key in equation.reals), t, tuple(low.items()))
+    effects = numeric_effects(quirks)
+    made = _step_scalars(apply(trace(row.member.setting), effects), row, low_precision(effects))
+    return {key.removesuffix(NEW): Scalar(s.rounded, s.rounded, 0.0, s.error) for key, s in made.items() if key.endswith(NEW)}
+
+
+def numeric_effects(quirks: Sequence[Quirk]) -> tuple[Effect, ...]:
+    """The effects that change numbers."""
+    return tuple(effect for quirk in quirks for effect in quirk.effects if not isinstance(effect, Raises))
+
+
+def _step_scalars(equation: Equation, row: Row, low: Low) -> dict[str, Scalar]:
+    """The numbers that a step reads and keeps, with their error bounds; those in ``low`` as float32 arithmetic makes them. Cached."""
+    if not equation.scalars and not equation.kept:
+        return {}
+    reals = row.member.setting.reals
+    made = _scalars(equation, tuple((key, reals[key]) for key in equation.reals), row.t, tuple(row.kept.items()), low)
+    return {**row.kept, **made}
 
 
 @lru_cache(maxsize=65536)
 def _scalars(
-    equation: Equation, reals: tuple[tuple[str, float], ...], t: int, low: tuple[tuple[str, tuple[int, ...]], ...]
+    equation: Equation, reals: tuple[tuple[str, float], ...], t: int, kept: tuple[tuple[str, Scalar], ...], low: Low
 ) -> dict[str, Scalar]:
-    exact = oracle.step_scalars(equation, dict(reals), t)
-    double = {key: Bounded.exact(np.float64(value), PRECISIONS["float64"]) for key, value in (*reals, ("t", float(t)))}
+    before = {key: scalar.rounded for key, scalar in kept}
+    exact = oracle.step_scalars(equation, dict(reals), t, before)
+    plain = {**dict(reals), **before, "t": float(t)}
+    double = {key: Bounded.exact(np.float64(value), PRECISIONS["float64"]) for key, value in plain.items()}
+    for key, scalar in kept:
+        double[key] = Bounded(np.float64(scalar.rounded), abs(scalar.rounded), 0, scalar.error, PRECISIONS["float64"])
+    low_precision = {name: (operations, ulps) for name, operations, ulps in low}
     memo: dict[int, Any] = {}
     out = {}
     for name, root in equation.scalars.items():
-        if name in dict(low):
-            ulps_off = dict(low)[name] or (0,) * oracle.faithful_operations(root)
-            value = oracle.float32_scalar(root, dict(reals), t, ulps_off)
+        if name in low_precision:
+            operations, ulps_off = low_precision[name]
+            value = _float32(root, plain, operations, ulps_off)
             out[name] = Scalar(value, value, 0.0, 0.0)
             continue
         with np.errstate(all="ignore"):
@@ -189,9 +232,21 @@ def _scalars(
     return out
 
 
+def _float32(root: Expr, env: Mapping[str, float], operations: str, ulps_off: tuple[int, ...]) -> float:
+    """A float32 scalar; see :class:`~crossoptim.spec.model.Precision`."""
+    if operations == "none":
+        return oracle.float32_store(root, env)
+    if operations == "last":
+        exact = {key: oracle.MP.mpf(value) for key, value in env.items()}
+        operands = {str(i): float(evaluate(arg, exact, oracle.Oracle, literal=oracle.MP.mpf)) for i, arg in enumerate(root.args)}
+        root, env = Expr(root.op, tuple(leaf(key) for key in operands), root.label, root.value), operands
+    return oracle.float32_scalar(root, env, ulps_off or (0,) * oracle.faithful_operations(root))
+
+
 def roundings(equation: Equation, quirks: Sequence[Quirk]) -> Iterator[dict[str, tuple[int, ...]]]:
     """Every way in which a faithful library may round the float32 scalars of these quirks; none where they have no such scalars."""
-    low = float32_scalars(effect for quirk in quirks for effect in quirk.effects) & set(equation.scalars)
+    precisions = float32_scalars(effect for quirk in quirks for effect in quirk.effects)
+    low = {key for key, operations in precisions.items() if operations == "all" and key in equation.scalars}
     choices = {key: product((0, 1, -1), repeat=oracle.faithful_operations(equation.scalars[key])) for key in sorted(low)}
     if low:
         yield from (dict(zip(choices, choice, strict=True)) for choice in product(*choices.values()))

@@ -5,9 +5,9 @@ What IEEE 754 does not fix (powers, exponentials, sums, matrix products) is eval
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import mpmath
@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossoptim.golden.reference import DTYPES
-from crossoptim.spec.expr import Expr, evaluate, name, walk
+from crossoptim.spec.expr import Expr, evaluate, name, parse, walk
 from crossoptim.spec.model import Problem, Setting
-from crossoptim.spec.trace import Equation, trace
+from crossoptim.spec.trace import NEW, Equation, trace
 
 Array = NDArray[Any]
 MP = mpmath.MPContext()
 MP.dps = 60
+NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
 def _each(function: Any) -> Any:
@@ -45,6 +46,11 @@ class Oracle:
     def where(condition: bool, a: Any, b: Any) -> Any:
         """Select on a scalar condition."""
         return a if condition else b
+
+    @staticmethod
+    def maximum(a: Any, b: Any) -> Any:
+        """The larger one of two scalars."""
+        return a if a > b else b
 
     @staticmethod
     def sum(x: Any) -> Any:
@@ -102,9 +108,9 @@ def _round_float32(value: Any) -> float:
     return low if int(np.float64(low).view(np.int64)) & 1 else high
 
 
-def step_scalars(equation: Equation, reals: dict[str, float], t: int) -> dict[str, Any]:
-    """The scalars of step ``t`` in high precision."""
-    env = {**{k: MP.mpf(v) for k, v in reals.items()}, "t": MP.mpf(t)}
+def step_scalars(equation: Equation, reals: Mapping[str, float], t: int, kept: Mapping[str, float]) -> dict[str, Any]:
+    """The scalars of step ``t`` in high precision; ``kept`` holds the kept numbers as they were before it."""
+    env = {**{k: MP.mpf(v) for k, v in (*reals.items(), *kept.items())}, "t": MP.mpf(t)}
     memo: dict[int, Any] = {}
     return {key: evaluate(root, env, Oracle, memo, literal=MP.mpf) for key, root in equation.scalars.items()}
 
@@ -118,12 +124,12 @@ def faithful_operations(root: Expr) -> int:
     return sum(node.op in FAITHFUL for node in walk(root))
 
 
-def float32_scalar(root: Expr, reals: dict[str, float], t: int, ulps: Sequence[int]) -> float:
+def float32_scalar(root: Expr, env: Mapping[str, float], ulps: Sequence[int]) -> float:
     """A scalar as a program computes it that holds each operand and rounds each operation in float32.
 
     ``ulps`` says for each faithful operation by how many ulps its result is off the correctly rounded one.
     """
-    env = {key: MP.mpf(_round_float32(MP.mpf(value))) for key, value in {**reals, "t": float(t)}.items()}
+    env = {key: MP.mpf(_round_float32(MP.mpf(value))) for key, value in env.items()}
     off, memo = iter(ulps), dict[int, Any]()
     for node in walk(root):
         operands = {str(i): memo[id(arg)] for i, arg in enumerate(node.args)}
@@ -140,9 +146,30 @@ def float32_scalar(root: Expr, reals: dict[str, float], t: int, ulps: Sequence[i
     return float(memo[id(root)])
 
 
-def rounded_scalars(setting: Setting, t: int) -> dict[str, float]:
-    """The scalars of step ``t``, rounded once to double: what a fixture stores."""
-    return {key: float(value) for key, value in step_scalars(trace(setting), setting.reals, t).items()}
+def float32_store(root: Expr, env: Mapping[str, float]) -> float:
+    """A scalar as a program computes it in double and then holds it in float32."""
+    exact = evaluate(root, {key: MP.mpf(value) for key, value in env.items()}, Oracle, literal=MP.mpf)
+    return float(np.float32(float(exact)))
+
+
+def initial_kept(setting: Setting) -> dict[str, float]:
+    """The kept numbers before the first step."""
+    env = {key: MP.mpf(value) for key, value in setting.reals.items()}
+    return {var.name: float(evaluate(parse(var.init), env, Oracle, literal=MP.mpf)) for var in setting.rule.kept}
+
+
+def rounded_scalars(setting: Setting, t: int, kept: Mapping[str, float] = NOTHING) -> dict[str, float]:
+    """The numbers that step ``t`` reads and keeps, rounded once to double: what a fixture stores.
+
+    ``kept`` holds the kept numbers as they were before; they are among the result, beside what is kept of them (``…_new``).
+    """
+    made = step_scalars(trace(setting), setting.reals, t, kept)
+    return {**kept, **{key: float(value) for key, value in made.items()}}
+
+
+def kept_after(scalars: Mapping[str, float]) -> dict[str, float]:
+    """What a step's scalars keep for the next one."""
+    return {key.removesuffix(NEW): value for key, value in scalars.items() if key.endswith(NEW)}
 
 
 @lru_cache(maxsize=64)

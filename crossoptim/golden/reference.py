@@ -6,13 +6,14 @@ Only ``+ - * /``, square root, comparison and selection, which IEEE 754 fixes to
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crossoptim.errors import CrossoptimError
-from crossoptim.spec.expr import BINARY, Expr, walk
+from crossoptim.spec.expr import BINARY, Expr, parse, walk
 from crossoptim.spec.trace import Equation
 
 Array = NDArray[Any]
@@ -56,6 +57,20 @@ def step(equation: Equation, env: Mapping[str, Array | float], dtype: str) -> di
             memo[id(node)] = _apply(node, memo, env, kind)
     shape = np.broadcast_shapes(np.shape(env["p"]))
     return {key: np.broadcast_to(memo[id(root)], shape).copy() for key, root in equation.outputs.items()}
+
+
+def initial(source: str, env: Mapping[str, Array | float], dtype: str) -> Array:
+    """A state variable before its first step: expression text in ``p``, ``g`` and hyperparameters, of the parameter's shape."""
+    root = _parsed(source)
+    memo: dict[int, Any] = {}
+    for node in walk(root):
+        memo[id(node)] = _apply(node, memo, env, DTYPES[dtype])
+    return np.broadcast_to(memo[id(root)], np.shape(env["p"])).copy()
+
+
+@cache
+def _parsed(source: str) -> Expr:
+    return parse(source)
 
 
 def _apply(node: Expr, memo: dict[int, Any], env: Mapping[str, Any], kind: type[np.floating[Any]]) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -13,7 +14,7 @@ from crossoptim.golden import oracle, reference
 from crossoptim.golden.case import Case, Membership
 from crossoptim.golden.reference import DTYPES
 from crossoptim.spec.model import StateVar
-from crossoptim.spec.trace import Equation, trace
+from crossoptim.spec.trace import GRAD, PARAM, Equation, trace
 
 Array = NDArray[Any]
 Rows = list[Array | None]
@@ -65,9 +66,9 @@ def initial_params(case: Case) -> dict[str, Array]:
     return {p.name: np.asarray(p.start, dtype=kind).reshape(p.shape) for p in case.problem.params}
 
 
-def initial_state(var: StateVar, param: Array) -> Array:
-    """A state variable before its first step."""
-    return param.copy() if var.init == "param" else np.zeros_like(param)
+def initial_state(var: StateVar, reals: Mapping[str, float], param: Array, grad: Array) -> Array:
+    """A state variable before its first step, which starts from ``param`` with the gradient ``grad``."""
+    return reference.initial(var.init, {**reals, PARAM: param, GRAD: grad}, str(param.dtype))
 
 
 def step_env(member: Membership, scalars: dict[str, float], p: Array, g: Array, state: dict[str, Array]) -> dict[str, Any]:
@@ -82,6 +83,7 @@ def golden(case: Case) -> Trajectory:
     state: dict[str, dict[str, Array]] = {name: {} for name in names}
     after: dict[str, Array | None] = dict.fromkeys(names)
     count = dict.fromkeys(names, 0)
+    kept: dict[str, dict[str, float]] = {}
     out = Trajectory(
         params={n: [] for n in names}, state={n: {} for n in names}, grads={n: [] for n in names}, scalars={n: [] for n in names}
     )
@@ -103,9 +105,13 @@ def golden(case: Case) -> Trajectory:
                 if case.happens("accumulate", step) and previous is not None:
                     used = np.asarray(previous + used)
                 count[n] += member.setting.counts
-                scalars = oracle.rounded_scalars(member.setting, count[n])
+                if n not in kept:
+                    kept[n] = oracle.initial_kept(member.setting)
+                scalars = oracle.rounded_scalars(member.setting, count[n], kept[n])
+                kept[n] = oracle.kept_after(scalars)
                 for variable in member.setting.state:
-                    state[n].setdefault(variable.name, initial_state(variable, params[n]))
+                    if variable.name not in state[n]:
+                        state[n][variable.name] = initial_state(variable, member.setting.reals, params[n], used)
                 current = {var.name: state[n][var.name] for var in member.setting.state}
                 outputs = reference.step(trace(member.setting), step_env(member, scalars, params[n], used, current), case.dtype)
                 params[n] = outputs.pop("p")

@@ -12,10 +12,12 @@ import torch
 from torch.optim.optimizer import ParamsT
 
 from crossoptim.errors import HyperError
-from crossoptim.golden.oracle import MP, Oracle
+from crossoptim.golden.oracle import MP, Oracle, initial_kept
 from crossoptim.optim.namespace import Tensors
+from crossoptim.spec.expr import evaluate, parse
 from crossoptim.spec.model import Binding, Rule, Setting
 from crossoptim.spec.rules import get_rule, resolve
+from crossoptim.spec.trace import GRAD, PARAM
 
 
 class RuleOptimizer(torch.optim.Optimizer):
@@ -78,7 +80,7 @@ class RuleOptimizer(torch.optim.Optimizer):
                 loss = closure()
         for group in self.param_groups:
             setting = self.setting(group)
-            scalars: dict[int, SimpleNamespace] = {}
+            scalars: dict[tuple[float, ...], dict[str, float]] = {}
             for p in group["params"]:
                 if p.grad is None:
                     continue
@@ -86,14 +88,21 @@ class RuleOptimizer(torch.optim.Optimizer):
                     raise HyperError(f"{self.binding.name}: a gradient has layout {p.grad.layout} (expected a dense gradient)")
                 state = self.state[p]
                 t = int(state.get("step", 0)) + setting.counts
-                if t not in scalars:
-                    scalars[t] = SimpleNamespace(**exact_scalars(setting, t))
+                if self.rule.kept and self.rule.kept[0].name not in state:
+                    state.update(initial_kept(setting))
+                kept = {var.name: float(state[var.name]) for var in self.rule.kept}
+                key = (t, *kept.values())
+                if key not in scalars:
+                    scalars[key] = exact_scalars(setting, t, kept)
                 for var in setting.state:
                     if var.name not in state:
-                        state[var.name] = p.clone() if var.init == "param" else torch.zeros_like(p)
-                new, changed = self.rule.update(Tensors, setting.h, scalars[t], p, p.grad, SimpleNamespace(**state))
+                        start = evaluate(parse(var.init), {**setting.reals, PARAM: p, GRAD: p.grad}, Tensors)
+                        state[var.name] = start.clone() if isinstance(start, torch.Tensor) else torch.full_like(p, start)
+                numbers = SimpleNamespace(**{**scalars[key], **kept})
+                new, changed = self.rule.update(Tensors, setting.h, numbers, p, p.grad, SimpleNamespace(**state))
                 # a rule may hand an operand through; state must not alias what others write to
-                state.update({key: value.clone() if value is p or value is p.grad else value for key, value in changed.items()})
+                state.update({name: value.clone() if value is p or value is p.grad else value for name, value in changed.items()})
+                state.update({var.name: scalars[key][var.name] for var in self.rule.kept})
                 if setting.counts:
                     state["step"] = t
                 p.copy_(new)
@@ -121,10 +130,11 @@ class RuleOptimizer(torch.optim.Optimizer):
                     p.copy_(value)
 
 
-def exact_scalars(setting: Setting, t: int) -> dict[str, float]:
-    """The rule's scalars of step ``t``, rounded once to double: the numbers that a fixture stores."""
+def exact_scalars(setting: Setting, t: int, kept: Mapping[str, float]) -> dict[str, float]:
+    """The rule's scalars of step ``t`` and what it keeps, rounded once to double: the numbers that a fixture stores."""
     h = SimpleNamespace(**{**setting.values, **{key: MP.mpf(value) for key, value in setting.reals.items()}})
-    return {key: float(value) for key, value in setting.rule.scalars(Oracle, h, MP.mpf(t)).items()}
+    k = SimpleNamespace(**{key: MP.mpf(value) for key, value in kept.items()})
+    return {key: float(value) for key, value in setting.rule.scalars(Oracle, h, MP.mpf(t), k).items()}
 
 
 def specification_binding(name: str) -> Binding:
@@ -136,6 +146,7 @@ def specification_binding(name: str) -> Binding:
         args={option.name: option.name for option in setting.rule.options()},
         defaults=dict(setting.values),
         state={var.name: var.name for var in setting.rule.state},
+        kept={var.name: var.name for var in setting.rule.kept},
     )
 
 

@@ -21,7 +21,7 @@ class EagerRunner(LocalRunner):
 
     def open(self, start: Start) -> Adapter:
         """An optimizer of the rule or preset ``start.optimizer``."""
-        return torch_adapter(start, optimizer_class(specification_binding(start.optimizer)), count=int)
+        return torch_adapter(start, optimizer_class(specification_binding(start.optimizer)), number=lambda n: n)
 
     def settled(self) -> AbstractContextManager[None]:
         """One thread, default dtype float32."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
@@ -18,13 +18,15 @@ from crossoptim.runners.base import DEFAULT_TIMEOUT, Answer, Description, error_
 Array = NDArray[Any]
 Tensors = dict[str, Array]
 States = dict[str, Tensors]
+Numbers = Mapping[str, Mapping[str, float]]
+"""Parameter, then kept number, then its value."""
 
 _EVENT_ORDER = ("add_group", "set", "resume")
 
 
 @dataclass(frozen=True)
 class Start:
-    """What an adapter starts from: the class to make, the state to report (our name → its key), dtype, parameters, objective."""
+    """What an adapter starts from: the class to make, its names for state and kept numbers (ours → its), dtype, parameters, objective."""
 
     optimizer: str
     state: Mapping[str, str]
@@ -32,6 +34,7 @@ class Start:
     params: Tensors
     frozen: frozenset[str] = frozenset()
     objective: Mapping[str, Any] | None = None
+    kept: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -84,8 +87,11 @@ class Adapter(Protocol):
     def load(self, saved: Any) -> None:
         """Put a saved state back."""
 
-    def assign(self, params: Tensors, state: States, count: Mapping[str, int]) -> None:
-        """Overwrite parameters, state and update counts."""
+    def kept(self) -> Numbers:
+        """For each parameter, the numbers that are kept from step to step."""
+
+    def assign(self, params: Tensors, state: States, count: Mapping[str, int], kept: Numbers) -> None:
+        """Overwrite parameters, state, update counts and kept numbers."""
 
 
 class LocalRunner(ABC):
@@ -203,6 +209,7 @@ class _Loop:
             {name: value for name, value in params.items() if value is not None},
             {name: {var: value for var, value in values.items() if value is not None} for name, values in state.items()},
             {name: golden["count"][name][done - 1] for name in self.shapes},
+            {name: rows[done - 1] for name, rows in golden.get("kept", {}).items()},
         )
 
 
@@ -246,7 +253,7 @@ def read_start(message: Mapping[str, Any], optimizer: Mapping[str, Any]) -> Star
         raise RunnerError(f"dtype {dtype!r} (expected one of {', '.join(DTYPES)})")
     params = {p["name"]: start_row(p["data"], tuple(p["shape"]), dtype, f"params/{p['name']}") for p in map(Fields, message["params"])}
     frozen = frozenset(name for e in message.get("events", ()) if e["kind"] == "frozen" for name in e["params"])
-    return Start(optimizer["name"], optimizer["state"], dtype, params, frozen, message.get("objective"))
+    return Start(optimizer["name"], optimizer["state"], dtype, params, frozen, message.get("objective"), optimizer.get("kept", {}))
 
 
 def start_row(values: Any, shape: tuple[int, ...], dtype: str, label: str) -> Array:

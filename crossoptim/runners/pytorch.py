@@ -33,9 +33,9 @@ class TorchRunner(LocalRunner):
         found = getattr(torch.optim, start.optimizer, None)
         if not (isinstance(found, type) and issubclass(found, torch.optim.Optimizer)):
             raise UnavailableError(f"torch.optim {torch.__version__} has no class {start.optimizer!r}")
-        # torch keeps the count as a float32 tensor
+        # torch keeps such numbers as float32 tensors
         make: Callable[..., torch.optim.Optimizer] = found
-        return torch_adapter(start, partial(make, **PATHS[self.name]), count=lambda n: torch.tensor(float(n), dtype=torch.float32))
+        return torch_adapter(start, partial(make, **PATHS[self.name]), number=lambda n: torch.tensor(float(n), dtype=torch.float32))
 
     def settled(self) -> AbstractContextManager[None]:
         """One thread, default dtype float32."""

@@ -17,7 +17,7 @@ from crossoptim.golden import oracle, reference
 from crossoptim.golden.case import Membership
 from crossoptim.golden.trajectory import initial_state, step_env
 from crossoptim.runners.base import Description
-from crossoptim.runners.harness import Adapter, Array, GroupOptions, LocalRunner, Start, States, Tensors
+from crossoptim.runners.harness import Adapter, Array, GroupOptions, LocalRunner, Numbers, Start, States, Tensors
 from crossoptim.runners.request import objective_text
 from crossoptim.spec.model import Problem
 from crossoptim.spec.problems import all_problems
@@ -48,11 +48,13 @@ class _Optimizer:
         self._groups: list[tuple[tuple[str, ...], dict[str, Any]]] = []
         self._state: States = {}
         self._count: dict[str, int] = {}
+        self._kept: dict[str, dict[str, float]] = {}
 
     def construct(self, groups: Sequence[GroupOptions]) -> None:
         self._groups = []
         self._state = {name: {} for name in self._params}
         self._count = dict.fromkeys(self._params, 0)
+        self._kept = {}
         for group in groups:
             self.add_group(group)
 
@@ -110,9 +112,13 @@ class _Optimizer:
                 self._count[name] += setting.counts
                 state = self._state[name]
                 for var in setting.state:
-                    state.setdefault(var.name, initial_state(var, param))
+                    if var.name not in state:
+                        state[var.name] = initial_state(var, setting.reals, param, gradient)
                 current = {var.name: state[var.name] for var in setting.state}
-                scalars = oracle.rounded_scalars(setting, self._count[name])
+                if name not in self._kept:
+                    self._kept[name] = oracle.initial_kept(setting)
+                scalars = oracle.rounded_scalars(setting, self._count[name], self._kept[name])
+                self._kept[name] = oracle.kept_after(scalars)
                 env = step_env(Membership(setting, number, index), scalars, param, gradient, current)
                 outputs = reference.step(equation, env, self.start.dtype)
                 self._params[name] = outputs.pop("p")
@@ -127,14 +133,18 @@ class _Optimizer:
             for name in self._params
         }
 
+    def kept(self) -> Numbers:
+        return {name: dict(numbers) for name, numbers in self._kept.items()}
+
     def save(self) -> Any:
-        return copy.deepcopy((self._groups, self._state, self._count))
+        return copy.deepcopy((self._groups, self._state, self._count, self._kept))
 
     def load(self, saved: Any) -> None:
-        self._groups, self._state, self._count = copy.deepcopy(saved)
+        self._groups, self._state, self._count, self._kept = copy.deepcopy(saved)
 
-    def assign(self, params: Tensors, state: States, count: Mapping[str, int]) -> None:
+    def assign(self, params: Tensors, state: States, count: Mapping[str, int], kept: Numbers) -> None:
         self._params.update(params)
+        self._kept.update({name: dict(numbers) for name, numbers in kept.items()})
         for name, number in count.items():
             self._count[name] = number
             self._state[name] = {self.start.state[var]: value for var, value in state.get(name, {}).items()}

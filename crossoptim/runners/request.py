@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from crossoptim.errors import RunnerError
 from crossoptim.golden.case import Case
+from crossoptim.golden.oracle import kept_after
 from crossoptim.golden.row import flat, read_row
 from crossoptim.golden.trajectory import Rows, Trajectory, initial_params
 from crossoptim.spec.expr import Symbols, name
@@ -63,6 +64,7 @@ def run_request(case: Case, golden: Trajectory, mode: Mode, implementation: str,
                 for group in case.initial_groups
             ],
             "state": dict(binding.state) if binding else {var.name: var.name for var in case.base.rule.state},
+            "kept": dict(binding.kept) if binding else {var.name: var.name for var in case.base.rule.kept},
         },
         "events": [_event(case, event, binding) for event in case.events],
     }
@@ -75,6 +77,7 @@ def run_request(case: Case, golden: Trajectory, mode: Mode, implementation: str,
             "params": {key: [flat(row) for row in rows] for key, rows in golden.params.items()},
             "state": {key: {var: [flat(r) for r in rows] for var, rows in vs.items()} for key, vs in golden.state.items()},
             "count": {key: counts(case, golden, key) for key in start},
+            "kept": {key: kept_numbers(golden, key) for key in start},
         }
     return request
 
@@ -98,6 +101,14 @@ def counts(case: Case, golden: Trajectory, key: str) -> list[int]:
     """A parameter's step count after each step."""
     advances = [row is not None and members[key].setting.counts for row, members in zip(golden.grads[key], case.timeline, strict=True)]
     return list(np.cumsum(advances).tolist())
+
+
+def kept_numbers(golden: Trajectory, key: str) -> list[dict[str, float]]:
+    """The numbers that a parameter keeps after each step."""
+    rows: list[dict[str, float]] = []
+    for scalars in golden.scalars[key]:
+        rows.append(kept_after(scalars) if scalars else rows[-1] if rows else {})
+    return rows
 
 
 def _event(case: Case, event: Any, binding: Binding | None) -> dict[str, Any]:

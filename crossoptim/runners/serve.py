@@ -108,6 +108,7 @@ class Server:
         optimizer = {
             "name": binding.name if binding else setting.rule.name,
             "state": binding.state if binding else {var.name: var.name for var in setting.rule.state},
+            "kept": binding.kept if binding else {var.name: var.name for var in setting.rule.kept},
         }
         start = read_start(message, optimizer)
         with runner.settled():
@@ -139,7 +140,7 @@ class Server:
 
     def _state(self, message: Fields) -> Answer:
         session = self._session(message)
-        return {"count": dict(session.count), **session.snapshot()}
+        return {"count": dict(session.count), "kept": session.adapter.kept(), **session.snapshot()}
 
     def _load(self, message: Fields) -> Answer:
         session = self._session(message)
@@ -150,7 +151,7 @@ class Server:
         }
         count = {name: int(message["count"][name]) for name in session.shapes}
         with session.runner.settled():
-            session.adapter.assign(params, state, count)
+            session.adapter.assign(params, state, count, message.get("kept", {}))
         session.count = count
         session.steps = max(count.values(), default=0)
         return {}

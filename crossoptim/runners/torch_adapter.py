@@ -13,7 +13,7 @@ from torch import Tensor
 
 from crossoptim.errors import HyperError, RunnerError
 from crossoptim.optim.namespace import Tensors as TensorNamespace
-from crossoptim.runners.harness import Adapter, Array, GroupOptions, Start, States, Tensors
+from crossoptim.runners.harness import Adapter, Array, GroupOptions, Numbers, Start, States, Tensors
 from crossoptim.spec.expr import evaluate, parse
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
@@ -41,16 +41,16 @@ def details() -> dict[str, Any]:
     return {"torch": torch.__version__, "cpu": torch.backends.cpu.get_cpu_capability(), "default_dtype": "float32", "threads": 1}
 
 
-def torch_adapter(start: Start, make: MakeOptimizer, count: Callable[[int], Any]) -> Adapter:
-    """An adapter: ``make`` builds the optimizer from parameter groups, ``count`` turns a number of updates into what its state holds."""
-    return _TorchOptimizer(start, make, count)
+def torch_adapter(start: Start, make: MakeOptimizer, number: Callable[[float], Any]) -> Adapter:
+    """An adapter: ``make`` builds the optimizer from groups, ``number`` turns a step count or kept number into what its state holds."""
+    return _TorchOptimizer(start, make, number)
 
 
 class _TorchOptimizer:
-    def __init__(self, start: Start, make: MakeOptimizer, count: Callable[[int], Any]) -> None:
+    def __init__(self, start: Start, make: MakeOptimizer, number: Callable[[float], Any]) -> None:
         self.start = start
         self._make = make
-        self._make_count = count
+        self._number = number
         self._dtype = DTYPES[start.dtype]
         self._tensors = {
             name: torch.from_numpy(value.copy()).requires_grad_(name not in start.frozen) for name, value in start.params.items()
@@ -134,7 +134,14 @@ class _TorchOptimizer:
     def load(self, saved: bytes) -> None:
         self._optimizer.load_state_dict(torch.load(io.BytesIO(saved), weights_only=True))
 
-    def assign(self, params: Tensors, state: States, count: Mapping[str, int]) -> None:
+    def kept(self) -> Numbers:
+        out: dict[str, dict[str, float]] = {}
+        for name, tensor in self._tensors.items():
+            held = self._optimizer.state.get(tensor, {})
+            out[name] = {var: float(held[key]) for var, key in self.start.kept.items() if key in held}
+        return out
+
+    def assign(self, params: Tensors, state: States, count: Mapping[str, int], kept: Numbers) -> None:
         with torch.no_grad():
             for name, value in params.items():
                 self._tensors[name].copy_(torch.from_numpy(value.copy()))
@@ -143,7 +150,8 @@ class _TorchOptimizer:
             held.pop(self._tensors[name], None)
             if number:
                 tensors = {self.start.state[var]: torch.from_numpy(value.copy()) for var, value in state.get(name, {}).items()}
-                held[self._tensors[name]] = {"step": self._make_count(number), **tensors}
+                numbers = {self.start.kept[key]: self._number(value) for key, value in kept.get(name, {}).items()}
+                held[self._tensors[name]] = {"step": self._number(number), **tensors, **numbers}
 
 
 def _array(tensor: Tensor) -> Array:

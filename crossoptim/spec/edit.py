@@ -40,9 +40,9 @@ def _applied(equation: Equation, effects: tuple[Effect, ...]) -> Equation:
     return equation
 
 
-def float32_scalars(effects: Iterable[Effect]) -> frozenset[str]:
-    """The scalars that these effects round to float32."""
-    return frozenset(name for effect in effects if isinstance(effect, Precision) for name in effect.scalars)
+def float32_scalars(effects: Iterable[Effect]) -> dict[str, str]:
+    """The scalars that these effects make float32 numbers, each with which of its operations are."""
+    return {name: effect.operations for effect in effects if isinstance(effect, Precision) for name in effect.scalars}
 
 
 def _substitute(equation: Equation, edit: Edit) -> Equation:

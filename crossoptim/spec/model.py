@@ -32,12 +32,17 @@ class Interval:
 
 @dataclass(frozen=True)
 class Real:
-    """A real hyperparameter: name, default, interval of admissible values, one line of meaning."""
+    """A real hyperparameter: name, default, interval of admissible values, one line of meaning.
+
+    ``example`` is a value at which it is felt within thirty steps: what the standard cases and the tests set. ``symbol`` is its LaTeX.
+    """
 
     name: str
     default: float
     interval: str
     doc: str = ""
+    example: float | None = None
+    symbol: str = ""
 
     def validate(self, rule: str, value: object) -> float:
         """Return ``value`` as a float or raise :class:`HyperError`."""
@@ -96,16 +101,30 @@ Hyper = Real | Flag
 class StateVar:
     """A tensor that an optimizer keeps for each parameter, of the parameter's shape and dtype.
 
-    ``init`` is ``"zeros"`` or ``"param"`` (a copy of the parameter). ``when`` says for which settings it exists; it may
-    look at switches, flags, and whether a number is zero, nothing finer. ``gradient_point`` marks
-    the variable at which the gradient is to be evaluated instead of the parameter.
+    ``init`` is its value before the first step as expression text, which may name hyperparameters, the parameter ``p`` and the first
+    gradient ``g``. ``when`` says for which settings it exists; it may look at switches, flags, and whether a number is zero, nothing finer.
+    ``gradient_point`` marks the variable at which the gradient is to be evaluated instead of the parameter. ``symbol`` is its LaTeX.
     """
 
     name: str
-    init: Literal["zeros", "param"] = "zeros"
+    init: str = "0"
     when: Predicate = _always
     doc: str = ""
     gradient_point: bool = False
+    symbol: str = ""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A number that an optimizer keeps for each parameter from step to step, in double: a recurrence that no gradient enters.
+
+    ``init`` is its value before the first step as expression text in hyperparameters.
+    """
+
+    name: str
+    init: str
+    doc: str = ""
+    symbol: str = ""
 
 
 @dataclass(frozen=True)
@@ -131,10 +150,10 @@ class Preset:
 class Rule:
     """One optimizer: metadata and its equation as two pure functions.
 
-    ``scalars(xp, h, t)`` makes the per-step numbers from hyperparameters and the step count t = 1, 2, …, which counts a parameter's updates
-    since its state exists;
+    ``scalars(xp, h, t, k)`` makes the per-step numbers from hyperparameters, the step count t = 1, 2, …, which counts a parameter's updates
+    since its state exists, and the numbers ``k`` that were kept; under a kept number's name it returns the value to keep;
     ``update(xp, h, c, p, g, s)`` returns the new parameter and a dict of the new state. ``h`` holds hyperparameters and switches, ``c`` the
-    scalars, ``s`` the state.
+    scalars and the kept numbers as they were before the step, ``s`` the state.
     """
 
     name: str
@@ -147,6 +166,7 @@ class Rule:
     constraints: tuple[Constraint, ...]
     presets: tuple[Preset, ...]
     witness: str
+    kept: tuple[Kept, ...]
     scalars: Callable[..., dict[str, Any]]
     update: Callable[..., tuple[Any, dict[str, Any]]]
 
@@ -247,7 +267,7 @@ class Binding:
 
     ``args`` maps the foreign argument to our hyperparameter, or to several for a vector argument (``betas``). ``switches`` are the settings
     that it implements. ``state`` maps our variable to the foreign key. ``defaults`` are the foreign defaults, by foreign argument name;
-    ``bounds`` the foreign admissible intervals where they differ from ours.
+    ``bounds`` the foreign admissible intervals where they differ from ours. ``kept`` maps our kept numbers to the foreign keys.
     """
 
     name: str
@@ -257,6 +277,7 @@ class Binding:
     state: Mapping[str, str]
     switches: Mapping[str, str] = field(default_factory=dict)
     bounds: Mapping[str, str] = field(default_factory=dict)
+    kept: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
 
 
@@ -277,10 +298,15 @@ class GradientAfter:
 
 @dataclass(frozen=True)
 class Precision:
-    """These scalars, and every operation that makes them, are rounded to ``dtype``; powers may miss by an ulp, as vectorised libm does."""
+    """These scalars are float32 numbers.
+
+    ``operations`` says which of the operations that make them are float32 ones: ``"all"`` (powers may then miss by an ulp, as vectorised
+    libm does), the ``"last"`` one on operands that were made in double, or ``"none"``: made in double, then held in float32.
+    A kept number is named by what a step makes of it: ``mu_product_new``.
+    """
 
     scalars: tuple[str, ...]
-    dtype: Literal["float32"] = "float32"
+    operations: Literal["all", "last", "none"] = "all"
 
 
 @dataclass(frozen=True)

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from hashlib import sha256
 from types import SimpleNamespace
 from typing import Any
 
-from crossoptim.spec.expr import Expr, Symbols, name, names, number, text, walk
+from crossoptim.spec.expr import Expr, Symbols, name, names, number, parse, text, walk
 from crossoptim.spec.model import Flag, Real, Rule, Setting
 
 PARAM, GRAD, STEP = "p", "g", "t"
+NEW = "_new"
+"""What a step makes of a variable or of a kept number has its name and this ending."""
 
 
 @dataclass(frozen=True, eq=False)
 class Equation:
     """One setting's equation as a graph.
 
-    ``scalars`` are graphs over hyperparameters and ``t``; ``outputs`` are graphs over ``p``, ``g``, the old state, hyperparameters and
-    scalars: the new parameter under ``"p"``, each new state variable under its name, and what the step leaves in ``.grad`` under ``"g"``.
+    ``scalars`` are graphs over hyperparameters, ``t`` and the kept numbers; those that end in ``_new`` are what is kept. ``outputs`` are
+    graphs over ``p``, ``g``, the old state, hyperparameters, scalars and the kept numbers as they were: the new parameter under ``"p"``,
+    each new state variable under its name, and what the step leaves in ``.grad`` under ``"g"``.
     """
 
     id: str
@@ -28,6 +31,7 @@ class Equation:
     outputs: dict[str, Expr]
     reals: tuple[str, ...]
     init: dict[str, str]
+    kept: dict[str, str] = field(default_factory=dict)
 
     @property
     def state(self) -> tuple[str, ...]:
@@ -36,8 +40,8 @@ class Equation:
 
     @cached_property
     def statements(self) -> tuple[tuple[str, str], ...]:
-        """The update as assignments in order; outputs end in ``_new``."""
-        return statements(self.outputs, "_new")
+        """The update as assignments in order; outputs end in :data:`NEW`."""
+        return statements(self.outputs, NEW)
 
     def as_json(self) -> dict[str, Any]:
         """The language-neutral view: text that Python and R both parse."""
@@ -47,6 +51,7 @@ class Equation:
             "hyper": list(self.reals),
             "state": list(self.state),
             "init": self.init,
+            "kept": self.kept,
             "scalars": [[key, text(value)] for key, value in self.scalars.items()],
             "update": [list(pair) for pair in self.statements],
         }
@@ -54,7 +59,9 @@ class Equation:
     @cached_property
     def sha256(self) -> str:
         """Hash of the equation's text: a fixture made from another equation is not this one's."""
-        lines = [self.id, *(f"{k} = {text(v)}" for k, v in self.scalars.items()), *(f"{k} = {v}" for k, v in self.statements)]
+        start = [f"{key} = {value}" for key, value in (*self.init.items(), *self.kept.items())]
+        scalars = [f"{key} = {text(value)}" for key, value in self.scalars.items()]
+        lines = [self.id, *start, *scalars, *(f"{key} = {value}" for key, value in self.statements)]
         return sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -73,14 +80,18 @@ def _trace(rule: Rule, branches: tuple[tuple[str, Any], ...]) -> Equation:
     symbols = {key: Expr("name", label=key, truth=taken[key], on_truth=consulted.add) if key in reals else taken[key] for key in taken}
     h = SimpleNamespace(**symbols)
     xp = Symbols()
-    scalars = {key: value if isinstance(value, Expr) else number(value) for key, value in rule.scalars(xp, h, name(STEP)).items()}
-    c = SimpleNamespace(**{key: name(key) for key in scalars})
+    kept = {k.name: k for k in rule.kept}
+    before = SimpleNamespace(**{key: name(key) for key in kept})
+    made = {key: value if isinstance(value, Expr) else number(value) for key, value in rule.scalars(xp, h, name(STEP), before).items()}
+    scalars = {key + NEW if key in kept else key: value for key, value in made.items()}
+    c = SimpleNamespace(**{key: name(key) for key in (*made, *kept)})
     state = [var for var in rule.state if var.when(h_taken)]
     p, new = rule.update(xp, h, c, name(PARAM), name(GRAD), SimpleNamespace(**{var.name: name(var.name) for var in state}))
     outputs = {PARAM: p, **{var.name: new[var.name] for var in state}}
-    used = set(names(*outputs.values()))
+    used = {*names(*outputs.values()), *(key + NEW for key in kept)}
     scalars = {key: value for key, value in scalars.items() if key in used}
-    needed = set(names(*outputs.values(), *scalars.values()))
+    starts = {init: parse(init) for init in (*(var.init for var in state), *(number.init for number in rule.kept))}
+    needed = set(names(*outputs.values(), *scalars.values(), *starts.values()))
     return Equation(
         id=_identity(rule, taken, consulted),
         rule=rule.name,
@@ -88,6 +99,7 @@ def _trace(rule: Rule, branches: tuple[tuple[str, Any], ...]) -> Equation:
         outputs=outputs,
         reals=tuple(key for key in reals if key in needed),
         init={var.name: var.init for var in state},
+        kept={key: var.init for key, var in kept.items()},
     )
 
 

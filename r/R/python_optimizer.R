@@ -96,6 +96,7 @@ PythonOptimizer <- R6Class( # nolint: object_name_linter, cyclocomp_linter.
       list(
         count = vapply(answer$count, as.integer, 0L),
         params = private$arrays(answer$params),
+        kept = lapply(answer$kept, lapply, read_number),
         state = stats::setNames(
           lapply(names(answer$state), function(key) {
             lapply(answer$state[[key]], function(row) private$array(key, row))
@@ -110,6 +111,7 @@ PythonOptimizer <- R6Class( # nolint: object_name_linter, cyclocomp_linter.
         "load",
         count = wire_object(lapply(as.list(state$count), as.integer)),
         params = wire_object(rows),
+        kept = wire_object(lapply(state$kept, wire_object)),
         state = wire_object(lapply(state$state, function(variables) {
           wire_object(lapply(variables, function(x) if (!is.null(x)) I(row_of(x))))
         }))

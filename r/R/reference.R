@@ -101,9 +101,14 @@ reference_scalars <- function(equation, hyper, t) {
   evaluate_statements(calls, c(lapply(hyper, as.double), t = t), reference_functions("float64"))
 }
 
-# A state variable before its first step.
-initial_state <- function(equation, variable, param) {
-  if (identical(equation$init[[variable]], "param")) param else param * 0
+# A state variable before its first step; `values` holds the parameter `p`, the gradient `g` and the hyperparameters.
+initial_state <- function(equation, variable, values, dtype) {
+  round <- rounding(dtype)
+  calls <- parse_statements(list(list("start", equation$init[[variable]])), round)
+  start <- evaluate_statements(calls, lapply(values, round), reference_functions(dtype))$start
+  start <- rep_len(start, length(values$p))
+  attributes(start) <- attributes(values$p)
+  start
 }
 
 describe_base_r <- function() {
@@ -153,7 +158,7 @@ replay_param <- function(request, name, p, golden, tape) {
     }
     left <- used
     if (!is.null(used)) {
-      out <- update_param(setting, name, p, used, state, request$scalars[[name]][[step]])
+      out <- update_param(setting, name, p, used, state, request$scalars[[name]][[step]], request$dtype)
       p <- out$p
       left <- out$g %||% used
       # A variable that this equation does not have stays for one that has it.
@@ -169,16 +174,17 @@ replay_param <- function(request, name, p, golden, tape) {
   }
 }
 
-update_param <- function(setting, name, p, g, state, scalars) {
+update_param <- function(setting, name, p, g, state, scalars, dtype) {
   equation <- setting$equation
   kept <- unlist(equation$state)
+  hyper <- lapply(setting$values[unlist(equation$hyper)], read_number)
   for (variable in setdiff(kept, names(state))) {
-    state[[variable]] <- initial_state(equation, variable, p)
+    state[[variable]] <- initial_state(equation, variable, c(list(p = p, g = g), hyper), dtype)
   }
   setting$step(c(
     list(p = p, g = g, index = match(name, unlist(setting$params))),
     state[kept],
-    lapply(setting$values[unlist(equation$hyper)], read_number),
+    hyper,
     lapply(scalars, read_number)
   ))
 }

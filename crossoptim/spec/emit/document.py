@@ -43,6 +43,7 @@ def rule_document(rule: Rule) -> dict[str, Any]:
         "witness": rule.witness,
         "hyper": [_hyper(option) for option in rule.hyper],
         "state": [{"name": var.name, "init": var.init, "doc": var.doc} for var in rule.state],
+        "kept": [{"name": var.name, "init": var.init, "doc": var.doc} for var in rule.kept],
         "switches": [
             {
                 "name": switch.name,

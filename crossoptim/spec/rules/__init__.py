@@ -7,7 +7,7 @@ from functools import cache
 from typing import Literal
 
 from crossoptim.spec.discover import discover
-from crossoptim.spec.model import Constraint, Hyper, Preset, Rule, Setting, StateVar, Switch, lookup
+from crossoptim.spec.model import Constraint, Hyper, Kept, Preset, Rule, Setting, StateVar, Switch, lookup
 
 
 def rule(
@@ -19,6 +19,7 @@ def rule(
     hyper: Sequence[Hyper],
     witness: str,
     state: Sequence[StateVar] = (),
+    kept: Sequence[Kept] = (),
     switches: Sequence[Switch] = (),
     constraints: Sequence[Constraint] = (),
     presets: Sequence[Preset] = (),
@@ -31,6 +32,7 @@ def rule(
         sources=tuple(sources),
         hyper=tuple(hyper),
         state=tuple(state),
+        kept=tuple(kept),
         switches=tuple(switches),
         constraints=tuple(constraints),
         presets=tuple(presets),

@@ -69,7 +69,7 @@ from crossoptim.spec.rules import rule
     witness="torch.optim.Adam",
 )
 class Adam:
-    def scalars(xp, h, t):  # type: ignore[no-untyped-def]
+    def scalars(xp, h, t, k):  # type: ignore[no-untyped-def]
         c = {"mix1": 1 - h.beta1, "mix2": 1 - h.beta2}
         if h.weight_decay and h.decay == "decoupled":
             c["shrink"] = 1 - h.lr * h.weight_decay

@@ -25,7 +25,7 @@ from crossoptim.spec.rules import rule
         StateVar("velocity", when=lambda h: h.momentum != 0, doc="the accumulated gradient"),
         StateVar(
             "lookahead",
-            init="param",
+            init="p",
             when=lambda h: h.nesterov and h.nesterov_form == "lookahead",
             doc="the point where momentum alone would carry the parameter",
             gradient_point=True,
@@ -63,7 +63,7 @@ from crossoptim.spec.rules import rule
     witness="torch.optim.SGD",
 )
 class SGD:
-    def scalars(xp, h, t):  # type: ignore[no-untyped-def]
+    def scalars(xp, h, t, k):  # type: ignore[no-untyped-def]
         if not h.momentum or not h.dampening:
             return {}
         if h.first_step == "dampened":
