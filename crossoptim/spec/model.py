@@ -170,6 +170,11 @@ class Rule:
     scalars: Callable[..., dict[str, Any]]
     update: Callable[..., tuple[Any, dict[str, Any]]]
 
+    def examples(self) -> dict[str, float | bool]:
+        """A value of each hyperparameter at which it is felt; numbers without an example are left out."""
+        values = {o.name: o.example if isinstance(o, Real) else not o.default for o in self.hyper}
+        return {name: value for name, value in values.items() if value is not None}
+
     def options(self) -> Iterator[Hyper | Switch]:
         """All hyperparameters, then all switches."""
         yield from self.hyper

@@ -1,58 +1,15 @@
-"""Literal transcriptions of published update rules, in the papers' own notation and order. Nothing here imports crossoptim.
-
-Every function takes ``theta`` (start point), ``gradient(theta, t)`` for t = 1, 2, ..., the number of ``steps`` and the paper's own
-hyperparameters; it returns the parameter after each step. A hyperparameter that changes mid-run may be given as a function of t.
-The arithmetic is that of ``theta``: NumPy arrays of any precision.
-"""
+"""Adam and its relatives as others wrote them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-Gradient = Callable[[Any, int], Any]
+from witness.forms import Gradient, at, transcribes
 
 
-def at(value: Any, t: int) -> Any:
-    """A hyperparameter at step t."""
-    return value(t) if callable(value) else value
-
-
-def sutskever_momentum(theta: Any, gradient: Gradient, steps: int, *, mu: float, epsilon: Any) -> list[Any]:
-    """Sutskever, Martens, Dahl & Hinton 2013, "On the importance of initialization and momentum in deep learning", eqs. 1-2."""
-    v = 0.0 * theta
-    path = []
-    for t in range(1, steps + 1):
-        v = mu * v - at(epsilon, t) * gradient(theta, t)  # eq. 1
-        theta = theta + v  # eq. 2
-        path.append(theta)
-    return path
-
-
-def sutskever_nesterov(theta: Any, gradient: Gradient, steps: int, *, mu: float, epsilon: Any) -> list[Any]:
-    """Sutskever et al. 2013, eqs. 3-4: Nesterov's accelerated gradient, its gradient taken at theta + mu v."""
-    v = 0.0 * theta
-    path = []
-    for t in range(1, steps + 1):
-        v = mu * v - at(epsilon, t) * gradient(theta + mu * v, t)  # eq. 3
-        theta = theta + v  # eq. 4
-        path.append(theta)
-    return path
-
-
-def dampened_momentum(theta: Any, gradient: Gradient, steps: int, *, momentum: float, dampening: float, lr: Any) -> list[Any]:
-    """The recurrence that torch.optim.SGD's documentation gives for steps after the first, started from a zero buffer instead."""
-    buf = 0.0 * theta
-    path = []
-    for t in range(1, steps + 1):
-        buf = momentum * buf + (1 - dampening) * gradient(theta, t)
-        theta = theta - at(lr, t) * buf
-        path.append(theta)
-    return path
-
-
+@transcribes("adam", {}, alpha="lr", epsilon="eps", beta1="beta1", beta2="beta2")
 def adam_algorithm_1(theta: Any, gradient: Gradient, steps: int, *, alpha: Any, beta1: float, beta2: float, epsilon: float) -> list[Any]:
     """Kingma & Ba 2015, arXiv:1412.6980v9, Algorithm 1."""
     m = v = 0.0 * theta
@@ -68,6 +25,7 @@ def adam_algorithm_1(theta: Any, gradient: Gradient, steps: int, *, alpha: Any, 
     return path
 
 
+@transcribes("adam", {"eps_order": "before"}, alpha="lr", epsilon_hat="eps", beta1="beta1", beta2="beta2")
 def adam_epsilon_hat(
     theta: Any, gradient: Gradient, steps: int, *, alpha: Any, beta1: float, beta2: float, epsilon_hat: float
 ) -> list[Any]:
@@ -84,6 +42,7 @@ def adam_epsilon_hat(
     return path
 
 
+@transcribes("adam", {"eps_placement": "inside"}, lr="lr", eps="eps", beta1="beta1", beta2="beta2")
 def adam_eps_inside(theta: Any, gradient: Gradient, steps: int, *, lr: Any, beta1: float, beta2: float, eps: float) -> list[Any]:
     """Adam as written by hand in tutorials (a summary of optimizers after CS231n): sqrt(s_hat + eps) in the denominator."""
     v = s = 0.0 * theta
@@ -98,6 +57,7 @@ def adam_eps_inside(theta: Any, gradient: Gradient, steps: int, *, lr: Any, beta
     return path
 
 
+@transcribes("adam", {"eps_placement": "inside", "eps_order": "before"}, alpha="lr", epsilon="eps", beta1="beta1", beta2="beta2")
 def adam_eps_inside_before_correction(
     theta: Any, gradient: Gradient, steps: int, *, alpha: Any, beta1: float, beta2: float, epsilon: float
 ) -> list[Any]:
@@ -117,6 +77,15 @@ def adam_eps_inside_before_correction(
     return path
 
 
+@transcribes(
+    "adam",
+    {"bias_correction": "off"},
+    {"bias_correction": "off", "eps_order": "before"},
+    lr="lr",
+    gamma_v="beta1",
+    gamma_s="beta2",
+    epsilon="eps",
+)
 def adam_without_bias_correction(
     theta: Any, gradient: Gradient, steps: int, *, lr: Any, gamma_v: float, gamma_s: float, epsilon: float
 ) -> list[Any]:
@@ -132,6 +101,15 @@ def adam_without_bias_correction(
     return path
 
 
+@transcribes(
+    "adam",
+    {"bias_correction": "off", "eps_placement": "inside"},
+    {"bias_correction": "off", "eps_placement": "inside", "eps_order": "before"},
+    lr="lr",
+    gamma_v="beta1",
+    gamma_s="beta2",
+    epsilon="eps",
+)
 def adam_eps_inside_without_bias_correction(
     theta: Any, gradient: Gradient, steps: int, *, lr: Any, gamma_v: float, gamma_s: float, epsilon: float
 ) -> list[Any]:
@@ -147,6 +125,8 @@ def adam_eps_inside_without_bias_correction(
     return path
 
 
+@transcribes("adamw", {}, alpha="lr", epsilon="eps", decay="weight_decay", beta1="beta1", beta2="beta2")
+@transcribes("adam", {"decay": "decoupled"}, alpha="lr", epsilon="eps", decay="weight_decay", beta1="beta1", beta2="beta2")
 def adamw_algorithm_2(
     theta: Any, gradient: Gradient, steps: int, *, alpha: Any, beta1: float, beta2: float, epsilon: float, decay: float
 ) -> list[Any]:
@@ -167,6 +147,7 @@ def adamw_algorithm_2(
     return path
 
 
+@transcribes("adam", {"amsgrad": True}, alpha="lr", epsilon="eps", beta1="beta1", beta2="beta2")
 def amsgrad(theta: Any, gradient: Gradient, steps: int, *, alpha: Any, beta1: float, beta2: float, epsilon: float) -> list[Any]:
     """Reddi, Kale & Kumar 2018, Algorithm 2, with PyTorch's bias correction of Adam applied after the maximum.
 
@@ -182,12 +163,3 @@ def amsgrad(theta: Any, gradient: Gradient, steps: int, *, alpha: Any, beta1: fl
         theta = theta - at(alpha, t) * (m / (1 - beta1**t)) / (np.sqrt(v_hat / (1 - beta2**t)) + epsilon)
         path.append(theta)
     return path
-
-
-def exponentially_weighted_average(values: list[Any], beta: float) -> list[Any]:
-    """y_t = beta y_(t-1) + (1 - beta) x_t, from zero (Dive into Deep Learning, section on momentum)."""
-    y, out = 0.0 * values[0], []
-    for x in values:
-        y = beta * y + (1 - beta) * x
-        out.append(y)
-    return out
