@@ -1,4 +1,7 @@
-"""The cases, one file per rule. A case's id is ``optimizer/label-problem-f32|f64``."""
+"""The cases. Every optimizer has the standard ones; a file of its own says what it needs besides, or instead.
+
+A case's id is ``optimizer/label-problem-f32|f64``.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +11,30 @@ from typing import Any
 from crossoptim.golden.case import Case, Event, Group
 from crossoptim.spec.discover import discover
 from crossoptim.spec.model import lookup
+from crossoptim.spec.rules import all_rules, resolve
 
 _DTYPES = {"f32": "float32", "f64": "float64"}
 
 
 class Cases:
-    """Collects the cases of one optimizer; ``topic`` names the row of the report that the following cases belong to."""
+    """Collects the cases of one optimizer; ``topic`` names the row of the report that the following cases belong to.
 
-    def __init__(self, optimizer: str, lr: float) -> None:
-        self.optimizer, self.lr, self._topic = optimizer, lr, ""
+    Args:
+        optimizer: a rule or preset.
+        lr: the learning rate of all cases that do not say another; the rule's example by default.
+        steps: how many steps a case has unless it says otherwise.
+        dtypes: in which dtypes, likewise.
+    """
+
+    def __init__(self, optimizer: str, lr: float | None = None, steps: int = 30, dtypes: str = "f32 f64") -> None:
+        self.optimizer, self.steps, self.dtypes, self._topic = optimizer, steps, dtypes, ""
+        self.base = resolve(optimizer)
+        self.lr = float(self.base.rule.examples()["lr"]) if lr is None else lr
         self.collected: list[Case] = []
+
+    def at(self, step: int) -> int:
+        """A step of a run of thirty, in a run of this length: 2 is the first at which something can be changed."""
+        return step if self.steps == 30 else max(2, round(step * self.steps / 30))
 
     def topic(self, name: str) -> None:
         """Start a new row of the report."""
@@ -29,15 +46,15 @@ class Cases:
         comment: str,
         *,
         problem: str = "ravine",
-        dtypes: str = "f32 f64",
-        steps: int = 30,
+        dtypes: str = "",
+        steps: int = 0,
         events: tuple[Event, ...] = (),
         groups: tuple[Group, ...] = (),
         flags: tuple[str, ...] = (),
         **hyper: Any,
     ) -> None:
         """Add the case in each dtype."""
-        for short in dtypes.split():
+        for short in (dtypes or self.dtypes).split():
             self.collected.append(
                 Case(
                     id=f"{self.optimizer}/{label}-{problem}-{short}",
@@ -47,7 +64,7 @@ class Cases:
                     dtype=_DTYPES[short],  # type: ignore[arg-type]
                     comment=comment,
                     topic=self._topic,
-                    steps=steps,
+                    steps=steps or self.steps,
                     groups=groups,
                     events=events,
                     flags=flags,
@@ -57,8 +74,13 @@ class Cases:
 
 @cache
 def all_cases() -> dict[str, Case]:
-    """Every case by id."""
-    return {case.id: case for cases in discover(__name__, __path__, Cases) for case in cases.collected}
+    """Every case by id: those of the files of this folder, and the standard ones of every optimizer that has no file."""
+    from crossoptim.golden.cases.standard import standard_cases
+
+    written = list(discover(__name__, __path__, Cases))
+    own = {cases.optimizer for cases in written}
+    made = [standard_cases(r.name) for r in all_rules().values() if r.kind != "closure" and r.name not in own]
+    return {case.id: case for cases in (*written, *made) for case in cases.collected}
 
 
 def get_case(case_id: str) -> Case:

@@ -10,30 +10,35 @@ from crossoptim.golden.cases import Cases
 
 def add_events(cases: Cases, **hyper: Any) -> None:
     """The events of the catalogue, under one setting whose state and options all matter."""
+    at, lr = cases.at, cases.lr
+    decays = any(option.name == "weight_decay" for option in cases.base.rule.hyper)
     cases.topic("lr changed")
     cases.add(
-        "lr-drops", "the learning rate is divided by ten at step 11", events=(Event("set", 11, hyper={"lr": cases.lr / 10}),), **hyper
+        "lr-drops",
+        f"the learning rate is divided by ten at step {at(11)}",
+        events=(Event("set", at(11), hyper={"lr": lr / 10}),),
+        **hyper,
     )
     cases.add(
         "lr-zero",
-        "the learning rate is zero from step 11 to 20: state goes on, parameters stand still",
+        f"the learning rate is zero from step {at(11)} to {at(21) - 1}: state goes on, parameters stand still",
         dtypes="f64",
-        events=(Event("set", 11, hyper={"lr": 0.0}), Event("set", 21, hyper={"lr": cases.lr})),
+        events=(Event("set", at(11), hyper={"lr": 0.0}), Event("set", at(21), hyper={"lr": lr})),
         **hyper,
     )
     cases.topic("groups")
     cases.add(
         "groups",
-        "two groups with their own learning rate and weight decay",
+        f"two groups with their own learning rate{' and weight decay' if decays else ''}",
         problem="injected",
-        groups=(Group(("matrix", "vector"), {"lr": cases.lr / 2}), Group(("scalar",), {"weight_decay": 0.25})),
+        groups=(Group(("matrix", "vector"), {"lr": lr / 2}), Group(("scalar",), {"weight_decay": 0.25} if decays else {})),
         **hyper,
     )
     cases.add(
         "group-added",
-        "a group joins before step 11",
+        f"a group joins before step {at(11)}",
         problem="injected",
-        events=(Event("add_group", 11, params=("scalar",), hyper={"lr": cases.lr / 4}),),
+        events=(Event("add_group", at(11), params=("scalar",), hyper={"lr": lr / 4}),),
         **hyper,
     )
     cases.add(
@@ -42,7 +47,7 @@ def add_events(cases: Cases, **hyper: Any) -> None:
         problem="injected",
         dtypes="f64",
         groups=(Group(("matrix",)), Group(("vector", "scalar"))),
-        events=(Event("set", 11, group=1, hyper={"lr": cases.lr / 8}),),
+        events=(Event("set", at(11), group=1, hyper={"lr": lr / 8}),),
         **hyper,
     )
     cases.topic("no gradient")
@@ -56,9 +61,9 @@ def add_events(cases: Cases, **hyper: Any) -> None:
     )
     cases.add(
         "none-later",
-        "no gradient at step 9: neither parameter nor state may move",
+        f"no gradient at step {at(9)}: neither parameter nor state may move",
         problem="injected",
-        events=(Event("none", 9, params=("matrix", "scalar")),),
+        events=(Event("none", at(9), params=("matrix", "scalar")),),
         **hyper,
     )
     cases.add(
@@ -70,20 +75,21 @@ def add_events(cases: Cases, **hyper: Any) -> None:
         **hyper,
     )
     cases.topic("accumulation")
+    first, last = at(16), at(16) + 2
     cases.add(
         "accumulate",
-        "gradients of steps 8 and 16-18 add to what the step before left",
+        f"gradients of steps {at(8)} and {first}-{last} add to what the step before left",
         flags=("GradientAccumulation",),
-        events=tuple(Event("accumulate", s) for s in (8, 16, 17, 18)),
+        events=tuple(Event("accumulate", s) for s in (at(8), *range(first, last + 1))),
         **hyper,
     )
     cases.topic("resume")
-    cases.add("resume", "saved, rebuilt and loaded before step 16", problem="injected", events=(Event("resume", 16),), **hyper)
+    cases.add("resume", f"saved, rebuilt and loaded before step {at(16)}", problem="injected", events=(Event("resume", at(16)),), **hyper)
     cases.add(
         "resume-twice",
         "saved and loaded before the first step with state, and again after a learning-rate change",
         dtypes="f64",
-        events=(Event("resume", 2), Event("set", 11, hyper={"lr": cases.lr / 3}), Event("resume", 21)),
+        events=(Event("resume", 2), Event("set", at(11), hyper={"lr": lr / 3}), Event("resume", at(21))),
         **hyper,
     )
     cases.add(
@@ -91,15 +97,16 @@ def add_events(cases: Cases, **hyper: Any) -> None:
         "saved while one parameter has no state yet, and again later: step counts and states belong to their parameters",
         problem="injected",
         dtypes="f64",
-        events=(Event("none", 1, params=("matrix",)), Event("none", 2, params=("matrix",)), Event("resume", 2), Event("resume", 16)),
+        events=(Event("none", 1, params=("matrix",)), Event("none", 2, params=("matrix",)), Event("resume", 2), Event("resume", at(16))),
         **hyper,
     )
+    joins = {"lr": lr / 4, "weight_decay": 0.0} if decays else {"lr": lr / 4}
     cases.add(
         "resume-group-added",
         "resumed after a group joined with options of its own",
         problem="injected",
         dtypes="f64",
-        events=(Event("add_group", 6, params=("scalar",), hyper={"lr": cases.lr / 4, "weight_decay": 0.0}), Event("resume", 16)),
+        events=(Event("add_group", at(6), params=("scalar",), hyper=joins), Event("resume", at(16))),
         **hyper,
     )
 
@@ -107,6 +114,7 @@ def add_events(cases: Cases, **hyper: Any) -> None:
 def add_extremes(cases: Cases, **hyper: Any) -> None:
     """Gradients at the edges of the number format."""
     cases.topic("extremes")
+    more = {"steps": max(cases.steps, 12), **hyper}  # the tables' extremes come until step 10, and have consequences
     for problem, comment in {
         "zeros": "zero gradients, from the first step and later",
         "huge": "gradients times 2^70: their squares overflow in float32",
@@ -116,4 +124,4 @@ def add_extremes(cases: Cases, **hyper: Any) -> None:
         "not_a_number": "a NaN gradient",
         "empty": "a tensor without elements",
     }.items():
-        cases.add(f"extreme_{problem}", comment, problem=problem, dtypes="f32" if problem in ("huge", "denormal") else "f64", **hyper)
+        cases.add(f"extreme_{problem}", comment, problem=problem, dtypes="f32" if problem in ("huge", "denormal") else "f64", **more)

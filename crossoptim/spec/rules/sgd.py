@@ -22,13 +22,14 @@ from crossoptim.spec.rules import rule
         Flag("maximize", "ascend instead of descend"),
     ],
     state=[
-        StateVar("velocity", when=lambda h: h.momentum != 0, doc="the accumulated gradient"),
+        StateVar("velocity", when=lambda h: h.momentum != 0, doc="the accumulated gradient", symbol="v"),
         StateVar(
             "lookahead",
             init="p",
             when=lambda h: h.nesterov and h.nesterov_form == "lookahead",
             doc="the point where momentum alone would carry the parameter",
             gradient_point=True,
+            symbol=r"\tilde{\theta}",
         ),
     ],
     switches=[
