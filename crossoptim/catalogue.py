@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
@@ -12,10 +10,15 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from crossoptim import refusal_pages, schedule_pages
 from crossoptim.errors import CrossoptimError
 from crossoptim.golden.case import Case
 from crossoptim.golden.cases import all_cases
 from crossoptim.golden.fixture import VERSION, golden_path, root
+from crossoptim.golden.refusals.case import FOLDER as REFUSALS
+from crossoptim.golden.refusals.case import all_refusal_cases
+from crossoptim.golden.schedules.cases import all_schedule_cases
+from crossoptim.page import Page, Rows
 from crossoptim.runners.registry import IMPLEMENTATIONS
 from crossoptim.screen import plain_table
 from crossoptim.spec.ecosystems import all_ecosystems, all_quirks
@@ -25,9 +28,8 @@ from crossoptim.spec.expr import text
 from crossoptim.spec.model import Binding, Ecosystem, Flag, Problem, Quirk, Real, Setting
 from crossoptim.spec.problems import all_problems
 from crossoptim.spec.rules import all_presets, all_rules, resolve
+from crossoptim.spec.schedules import all_schedules
 from crossoptim.spec.trace import Equation, format_setting, trace
-
-Rows = list[dict[str, Any]]
 
 
 def optimizers() -> Rows:
@@ -51,7 +53,12 @@ def cases() -> Rows:
     return [
         {"id": c.id, "setting": format_setting(c.base), "events": list(dict.fromkeys(e.kind for e in c.events)), "comment": c.comment}
         for c in all_cases().values()
-    ]
+    ] + [*schedule_pages.case_rows(), *refusal_pages.case_rows()]
+
+
+def schedules() -> Rows:
+    """Every learning-rate schedule with the classes that implement it."""
+    return schedule_pages.schedule_rows()
 
 
 def problems() -> Rows:
@@ -94,17 +101,8 @@ def implementation_titles() -> dict[str, str]:
     return {i.name: i.title for i in IMPLEMENTATIONS.values()}
 
 
-@dataclass(frozen=True)
-class Page:
-    """One thing, whole: as data, as LaTeX, and as a function that prints it."""
-
-    data: dict[str, Any]
-    latex: str
-    print: Callable[[Console], None]
-
-
 def page(name: str, settings: dict[str, Any]) -> Page:
-    """The page of an optimizer, quirk, problem or case.
+    """The page of an optimizer, schedule, quirk, problem or case.
 
     Raises:
         CrossoptimError: when nothing has that name.
@@ -118,10 +116,17 @@ def page(name: str, settings: dict[str, Any]) -> Page:
         return _problem_page(all_problems()[name])
     if name in all_cases():
         return _case_page(all_cases()[name])
-    known = [*all_rules(), *all_presets(), *all_quirks(), *all_problems(), *all_cases()]
+    if (schedule := name.removeprefix("schedules/")) in all_schedules():
+        return schedule_pages.schedule_page(all_schedules()[schedule], settings)
+    if name in all_schedule_cases():
+        return schedule_pages.schedule_case_page(all_schedule_cases()[name])
+    if name in all_refusal_cases():
+        return refusal_pages.refusal_page(all_refusal_cases()[name])
+    optimizers, cases = [*all_rules(), *all_presets()], [*all_cases(), *all_schedule_cases(), *all_refusal_cases()]
+    known = [*optimizers, *all_quirks(), *all_problems(), *all_schedules(), *cases]
     close = get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"did you mean {close[0]!r}? " if close else ""
-    raise CrossoptimError(f"name {name!r} does not exist ({hint}see: crossoptim list optimizers | quirks | problems | cases)")
+    raise CrossoptimError(f"name {name!r} does not exist ({hint}see: crossoptim list optimizers | schedules | quirks | problems | cases)")
 
 
 def _optimizer_page(name: str, setting: Setting) -> Page:
@@ -167,6 +172,7 @@ def _optimizer_page(name: str, setting: Setting) -> Page:
             for quirk in found:
                 out.print(Padding.indent(Text(quirk.id, "yellow"), 2))
                 out.print(Padding.indent(Text(quirk.title), 4))
+        out.print(f"\n[bold]Invalid input[/bold]  crossoptim show {REFUSALS}/{name}", soft_wrap=True)
 
     return Page(data, latex(equation), show)
 

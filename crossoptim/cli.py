@@ -20,8 +20,7 @@ from crossoptim.errors import CrossoptimError, UnknownNameError
 from crossoptim.runners.base import DEFAULT_TIMEOUT
 
 if TYPE_CHECKING:
-    from crossoptim.golden.case import Case
-    from crossoptim.golden.trajectory import Trajectory
+    from crossoptim.runners.campaign import Golden
 
 app = typer.Typer(
     help="One specification of gradient optimizers; golden trajectories made from it; PyTorch and R torch judged against it.",
@@ -63,6 +62,7 @@ class Kind(StrEnum):
     """What ``list`` lists."""
 
     optimizers = "optimizers"
+    schedules = "schedules"
     cases = "cases"
     problems = "problems"
     implementations = "implementations"
@@ -198,7 +198,7 @@ def list_command(
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(help="An optimizer, quirk, problem or case.")],
+    name: Annotated[str, typer.Argument(help="An optimizer, schedule, quirk, problem or case.")],
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A hyperparameter or switch of the equation shown.")
     ] = None,
@@ -258,23 +258,32 @@ def _selected(ids: Sequence[str], patterns: Sequence[str] | None) -> list[str]:
     return chosen
 
 
-def _load(folder: Path, patterns: Sequence[str] | None) -> list[tuple[Case, Trajectory]]:
+def _load(folder: Path, patterns: Sequence[str] | None) -> Golden:
     """The selected golden fixtures, checked against the manifest; in the order in which the cases are listed, optimizer by optimizer."""
-    from crossoptim.golden.cases import all_cases
-    from crossoptim.golden.export import read_manifest
+    from crossoptim.golden.export import every_case, read_manifest
     from crossoptim.golden.fixture import VERSION, load
+    from crossoptim.golden.refusals.case import FOLDER as REFUSALS
+    from crossoptim.golden.refusals.fixture import load as load_refusals
+    from crossoptim.golden.schedules.case import FOLDER as SCHEDULES
+    from crossoptim.golden.schedules.fixture import load as load_schedule
     from crossoptim.spec.rules import all_presets, all_rules
 
     simplest_first = sorted(all_rules().values(), key=lambda rule: len(rule.state))
     optimizers = [name for rule in simplest_first for name in (rule.name, *(p for p, (r, _) in all_presets().items() if r is rule))]
-    place = {name: number for number, name in enumerate(all_cases())}
+    place = {name: number for number, name in enumerate(every_case())}
 
     def order(name: str) -> tuple[int, int, str]:
         optimizer = name.split("/")[0]
         return (optimizers.index(optimizer) if optimizer in optimizers else len(optimizers), place.get(name, len(place)), name)
 
     files = {k.removeprefix("golden/").removesuffix(".json"): (k, v) for k, v in read_manifest(folder).items() if k.startswith("golden/")}
-    return [load(folder / VERSION / files[i][0], files[i][1]) for i in _selected(sorted(files, key=order), patterns)]
+
+    def read(name: str) -> Any:
+        path, sha256 = files[name]
+        readers: dict[str, Any] = {SCHEDULES: load_schedule, REFUSALS: load_refusals}
+        return readers.get(name.split("/")[0], load)(folder / VERSION / path, sha256)
+
+    return [read(name) for name in _selected(sorted(files, key=order), patterns)]
 
 
 @app.command()
@@ -293,13 +302,12 @@ def export(
       crossoptim export --output my-fixtures --select 'adam/*'
     """
     from crossoptim.check.result import plural
-    from crossoptim.golden.cases import all_cases
+    from crossoptim.golden.export import every_case, outdated
     from crossoptim.golden.export import export as write
-    from crossoptim.golden.export import outdated
     from crossoptim.golden.fixture import root
 
     folder = output or root()
-    cases = all_cases()
+    cases = every_case()
     chosen = [cases[i] for i in _selected(list(cases), select)]
     with _progress("export", len(chosen)) as (tick, say):
         say(f"{'verifying' if verify else 'exporting'} {plural(len(chosen), 'case')}")

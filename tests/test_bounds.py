@@ -81,7 +81,7 @@ class Sloppy:
         if node.op == "sqrt":
             root = np.sqrt(self(node.args[0]))
             towards = self.kind(np.inf if self.choose() < 0.5 else 0)
-            return root if self.choose() < 0.5 else np.nextafter(root, towards)
+            return root if root == 0 or self.choose() < 0.5 else np.nextafter(root, towards)
         a, b = node.args
         if node.op == "/":
             return self(a) * (self.kind(1) / self(b)) if self.choose() < 0.5 else self(a) / self(b)
@@ -334,3 +334,41 @@ def test_where_rounding_may_decide_otherwise_both_branches_are_inside(dtype: str
     got = 5.0 if x * y < limit else -3.0
     assert float(distance(np.asarray(got), found)) <= found.bound
     assert (found.bound >= 8.0) == bool(abs(exactly(parse("a * b - c"), env)) <= PRECISIONS[dtype].unit * abs(x * y) * (1 + 1e-12))
+
+
+# Where an honest implementation may have NaN, or decide otherwise.
+
+
+@both_dtypes
+def test_a_variance_that_is_all_rounding_has_no_bound_and_a_clear_one_has(dtype: str) -> None:
+    # g^2 - g^2: a contraction leaves the rounding of a square, of either sign
+    env = {"a": 1 / 3, "b": 1 / 3, "c": 0.5, "d": 1.0}
+    env = {key: float(DTYPES[dtype](value)) for key, value in env.items()}
+    assert bounded(parse("d / (sqrt(a * a - b * b) + c)"), env, dtype).bound == np.inf
+    assert bounded(parse("sqrt(d * d - b * b)"), env, dtype).bound < 10 * PRECISIONS[dtype].unit
+    assert bounded(parse("sqrt(a * a)"), env | {"a": 0.0}, dtype).bound == 0.0, "a sum of squares is never negative"
+    negative = bounded(parse("sqrt(b * b - d * d)"), env, dtype)
+    assert np.isnan(float(DoubleDouble.of(negative.value).high)), "no rounding makes it positive"
+
+
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+@both_dtypes
+def test_zero_times_a_number_is_zero_and_decides_every_comparison(dtype: str, zero: float) -> None:
+    env = {"a": zero, "b": 1e-30, "c": 2.0, "d": 5.0}
+    found = bounded(parse("where(a * b < 0, c, d)"), env, dtype)
+    assert (float(DoubleDouble.of(found.value).high), float(found.bound)) == (5.0, 0.0)
+    assert bounded(parse("a / c"), env, dtype).bound == 0.0
+
+
+def test_where_an_underflow_decides_both_branches_are_inside_with_their_own_rounding() -> None:
+    env = {"a": 2.0**-100, "b": 2.0**-60, "c": 1.0, "d": 1e6, "e": 3.0}
+    found = bounded(parse("where(a * b > 0, c, d * e + d)"), env, "float32")  # the product is zero in float32
+    for got in (np.float32(1.0), np.float32(4e6), np.nextafter(np.float32(4e6), np.float32(np.inf))):
+        assert distance(got, found) <= found.bound
+
+
+def test_beside_an_infinity_an_overflow_that_is_contracted_does_not_count() -> None:
+    env = {"a": np.inf, "b": 2.0**100, "c": 1.0, "d": 3.0}
+    finite = bounded(parse("c - d / sqrt(a - b * b)"), env, "float32")  # NaN, or c - d / inf
+    assert (float(finite.value), float(finite.bound)) == (1.0, np.inf)
+    assert np.isnan(bounded(parse("a - a"), env, "float32").value), "two infinities leave no doubt"

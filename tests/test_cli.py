@@ -25,13 +25,14 @@ from crossoptim.check.verdict import Judgement
 from crossoptim.cli import KINDS, app, main
 from crossoptim.golden import fixture
 from crossoptim.golden.cases import all_cases
-from crossoptim.golden.export import read_manifest
+from crossoptim.golden.export import every_case, read_manifest
 from crossoptim.golden.fixture import golden_path, root, schema
 from crossoptim.golden.json_text import compact
 from crossoptim.runners.registry import IMPLEMENTATIONS
 from crossoptim.spec.ecosystems import all_ecosystems, all_quirks
 from crossoptim.spec.problems import all_problems
 from crossoptim.spec.rules import all_presets, all_rules
+from crossoptim.spec.schedules import all_schedules
 
 FAKE = Path(__file__).parent / "fakes" / "wrong_answers.py"
 QUIRK = "r-torch/sgd/weight-decay-adds-index"
@@ -82,7 +83,8 @@ def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> C
     "kind, names",
     [
         ("optimizers", [*all_rules(), *all_presets()]),
-        ("cases", list(all_cases())),
+        ("cases", list(every_case())),
+        ("schedules", list(all_schedules())),
         ("problems", list(all_problems())),
         ("implementations", list(IMPLEMENTATIONS)),
         ("ecosystems", list(all_ecosystems())),
@@ -101,7 +103,7 @@ def test_list_names_everything(cli: Cli, kind: str, names: list[str], tmp_path: 
 
 
 def test_every_kind_is_tested_above_and_the_first_is_the_default(cli: Cli) -> None:
-    assert set(KINDS) == {"optimizers", "cases", "problems", "implementations", "ecosystems", "quirks"}
+    assert set(KINDS) == {"optimizers", "schedules", "cases", "problems", "implementations", "ecosystems", "quirks"}
     assert cli("list").out == cli("list", "optimizers").out
 
 
@@ -284,7 +286,7 @@ def test_what_is_not_a_terminal_gets_lines_without_wraps_or_trailing_spaces() ->
         )
         assert not [line for line in done.stdout.splitlines() if line != line.rstrip()]
         if arguments == ("list", "cases"):
-            assert [line.split()[0] for line in done.stdout.splitlines()] == ["id", *all_cases()]
+            assert [line.split()[0] for line in done.stdout.splitlines()] == ["id", *every_case()]
 
 
 def test_no_name_is_cut_on_a_narrow_terminal(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -339,8 +341,8 @@ def test_export_writes_where_and_what_it_is_told(cli: Cli, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (("show", "admw"), "name 'admw' does not exist (did you mean 'adamw'? see: crossoptim list optimizers | quirks | "),
-        (("show", "foo"), "name 'foo' does not exist (see: crossoptim list optimizers | quirks | problems | cases)"),
+        (("show", "admw"), "name 'admw' does not exist (did you mean 'adamw'? see: crossoptim list optimizers | schedules | quirks | "),
+        (("show", "foo"), "name 'foo' does not exist (see: crossoptim list optimizers | schedules | quirks | problems | cases)"),
         (("show", "sgd", "--set", "momentm=1"), "sgd: 'momentm' is not a hyperparameter"),
         (("show", "sgd", "--set", "momentum"), "--set 'momentum': expected KEY=VALUE, e.g. --set momentum=0.9"),
         (("show", "adam", "--set", "beta1=1"), "adam: beta1 = 1.0 is outside [0, 1)"),

@@ -23,6 +23,7 @@ from crossoptim.golden.export import export, manifest, outdated, read_manifest
 from crossoptim.golden.fixture import file_sha256, golden_path, load, root, schema
 from crossoptim.golden.json_text import compact, number_text, pretty, read, read_number, write_whole
 from crossoptim.golden.reference import DTYPES
+from crossoptim.golden.schedules.cases import all_schedule_cases
 from crossoptim.golden.trajectory import golden
 from crossoptim.spec.problems import all_problems
 
@@ -40,7 +41,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_the_committed_fixtures_are_what_the_specification_gives() -> None:
     assert outdated(root(), all_cases().values()) == []
-    assert sorted(golden_path(c) for c in all_cases()) == sorted(name for name in read_manifest(root()) if name.startswith("golden/"))
+    assert sorted(golden_path(c) for c in [*all_cases(), *all_schedule_cases()]) == sorted(name for name in read_manifest(root()) if name.startswith("golden/"))
 
 
 def test_exporting_twice_gives_the_same_bytes_and_the_committed_ones(tmp_path: Path) -> None:

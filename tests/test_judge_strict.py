@@ -73,6 +73,8 @@ def test_the_bound_of_a_gradient_is_far_below_the_gradient(case: Case) -> None:
         row is not None for row in rows)}  # fmt: skip
     for step in (1, case.steps):
         points = {name: np.asarray(rows[step - 2]) if step > 1 else np.asarray(case_start(case)[name]) for name, rows in run.params.items()}
+        if not all(np.isfinite(point).all() for point in points.values()):
+            continue  # there is no gradient there
         found = exact_objective(case.problem, points, case.dtype)
         assert found
         for name, exact in found[1].items():

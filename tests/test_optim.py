@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import schedulefree
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,7 +49,7 @@ def test_arguments_and_defaults_are_pytorchs(name: str) -> None:
     ours = inspect.signature(getattr(crossoptim, name)).parameters
     theirs = inspect.signature(getattr(torch.optim, name)).parameters
     shared = [parameter for parameter in ours.values() if parameter.name in theirs]
-    assert {p.name for p in shared} >= {"params", "lr", "weight_decay", "maximize"}
+    assert {p.name for p in shared} >= {"params", "lr", "maximize"} & set(theirs)
     for parameter in shared:
         assert parameter.default == theirs[parameter.name].default
     positional = [p.name for p in shared if p.kind is p.POSITIONAL_OR_KEYWORD and theirs[p.name].kind is p.POSITIONAL_OR_KEYWORD]
@@ -250,6 +251,57 @@ def test_the_scalars_are_the_ones_that_fixtures_store(name: str, lr: float, beta
     stored = rounded_scalars(setting, t)
     used = base.exact_scalars(setting, t, {})
     assert {key: used[key] for key in stored} == stored
+
+
+OWN = {cls.rule.name: cls for cls in (getattr(crossoptim, name) for name in crossoptim.optim.__all__ if name not in NAMES)}
+
+
+def test_a_rule_that_pytorch_does_not_have_is_a_class_of_its_own_name() -> None:
+    assert {*OWN} == {*all_rules()} - {binding.rule for binding in pytorch.bindings}
+    assert OWN["lion"] is crossoptim.Lion and OWN["schedule_free_adamw"] is crossoptim.ScheduleFreeAdamW
+    for cls in OWN.values():
+        parameters = [*inspect.signature(cls).parameters.values()][1:]
+        assert {p.name: p.default for p in parameters} == {option.name: option.default for option in cls.rule.options()}
+        assert {p.name for p in parameters if p.kind is p.KEYWORD_ONLY} >= {switch.name for switch in cls.rule.switches}
+
+
+@pytest.mark.parametrize("cls", OWN.values(), ids=list(OWN))
+def test_state_and_numbers_that_are_kept_continue_from_a_saved_state(cls: Any) -> None:
+    straight, broken = model(), model()
+    options = {k: v for k, v in cls.rule.examples().items() if k in ("weight_decay", "warmup_steps", "momentum", "lr")}
+    expected = train(straight, cls(straight.parameters(), **options), 6)
+    optimizer = cls(broken.parameters(), **options)
+    train(broken, optimizer, 3)
+    fresh = cls(broken.parameters(), lr=0.7)
+    fresh.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    assert torch.equal(train(broken, fresh, 3), expected)
+    assert not torch.equal(expected, torch.nn.utils.parameters_to_vector(model().parameters()))
+
+
+@pytest.mark.parametrize("inside", ["closure", "context"])
+def test_schedule_free_training_goes_as_with_its_authors_library(inside: str) -> None:
+    ours, theirs = model(), model()
+    x = torch.linspace(-1, 1, 30, dtype=torch.float64).reshape(10, 3)
+    optimizer = crossoptim.ScheduleFreeSGD(ours.parameters(), lr=0.1, warmup_steps=4)
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = (ours(x) - x.sum(1, keepdim=True)).square().mean()
+        loss.backward()
+        return loss
+
+    for _ in range(6):
+        if inside == "closure":
+            optimizer.step(closure)
+        else:
+            with optimizer.at_gradient_point():
+                closure()
+            optimizer.step()
+    authors = schedulefree.SGDScheduleFree(theirs.parameters(), lr=0.1, warmup_steps=4)
+    authors.train()
+    train(theirs, authors, 6)
+    authors.eval()
+    torch.testing.assert_close([*ours.parameters()], [*theirs.parameters()], rtol=1e-12, atol=1e-13)
 
 
 def test_unknown_names_are_attribute_errors() -> None:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from trials import settings_of_every_kind
 
 from crossoptim.errors import CrossoptimError
 from crossoptim.golden import oracle, reference
@@ -23,8 +24,8 @@ from crossoptim.golden.oracle import MP, round_to
 from crossoptim.golden.reference import DTYPES, Reference
 from crossoptim.golden.trajectory import initial_state
 from crossoptim.spec.expr import call, name, parse
-from crossoptim.spec.model import Flag, Real, Setting, Switch
-from crossoptim.spec.rules import all_rules, resolve
+from crossoptim.spec.model import Setting
+from crossoptim.spec.rules import resolve
 from crossoptim.spec.trace import trace
 
 Array = NDArray[Any]
@@ -203,21 +204,6 @@ def test_sgds_share_of_the_first_gradient_is_one_unless_it_is_dampened(dampening
 
 
 # The reference.
-
-
-def settings_of_every_kind() -> list[Setting]:
-    """Every switch value, with every flag and hyperparameter on where the constraints allow it."""
-    out = []
-    for rule in all_rules().values():
-        on = {o.name: (o.default or 0.3) if isinstance(o, Real) else False for o in rule.hyper}
-        for option in rule.options():
-            values = option.values if isinstance(option, Switch) else (True,) if isinstance(option, Flag) else (option.default, 0.3)
-            for value in values:
-                changed = {**on, option.name: value}
-                if changed.get("nesterov"):
-                    changed["dampening"] = 0.0
-                out += [rule.resolve(changed), rule.resolve({**changed, **{s.name: s.values[-1] for s in rule.switches}})]
-    return out
 
 
 def direct(setting: Setting, p: Array, g: Array, state: dict[str, Array], scalars: dict[str, float], dtype: str) -> dict[str, Array]:

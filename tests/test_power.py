@@ -128,7 +128,7 @@ def scalars_of(equation: Equation, reals: tuple[tuple[str, float], ...], t: int,
     """The scalars of a step as a program in double has them: no division fails, and the root of a negative number is NaN."""
     try:
         exact = oracle.step_scalars(equation, dict(reals), t, dict(kept))
-    except ZeroDivisionError:
+    except (ZeroDivisionError, TypeError):  # a number that is not real has no order either
         return {**dict(kept), **dict.fromkeys(equation.scalars, math.inf)}
     return {**dict(kept)} | {key: math.nan if oracle.MP.im(value) else float(oracle.MP.re(value)) for key, value in exact.items()}
 

@@ -72,7 +72,10 @@ def witnesses() -> list[Witness]:
     found = [Witness(f.place, f.optimizer, setting, frozenset(f.notation.values()), f) for f in forms() for setting in f.settings or ({},)]
     for binding in torch_bindings():
         options = frozenset(key for ours in binding.args.values() for key in ([ours] if isinstance(ours, str) else ours))
-        found.append(Witness(TORCH + binding.name, binding.rule, binding.switches, options, binding))
+        said = {ours: binding.spellings[foreign] for foreign, ours in binding.args.items() if foreign in binding.spellings}
+        for values in product(*said.values()):
+            setting = {**binding.switches, **dict(zip(said, values, strict=True))}
+            found.append(Witness(TORCH + binding.name, binding.rule, setting, options, binding))
     return found
 
 
@@ -92,7 +95,9 @@ def slower(hyper: Mapping[str, Any]) -> float | None:
 
 
 def arenas(witness: Witness) -> tuple[Problem, ...]:
-    """Where the point of evaluation matters, an objective; a table of gradients elsewhere first."""
+    """Where the point of evaluation matters, an objective; a table of gradients elsewhere first; matrices where nothing else is taken."""
+    if witness.rule.takes:
+        return MATRIX, get_problem("matrix_ravine"), get_problem("tall_ravine")
     ahead = resolve(witness.optimizer, next(witness.trials())).gradient_point is not None
     return (RAVINE,) if ahead else (MATRIX, RAVINE)
 

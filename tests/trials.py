@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 from witness.forms import Form
 
 from crossoptim.golden.case import Case, Event
+from crossoptim.golden.cases.standard import all_options, allowed
 from crossoptim.golden.reference import DTYPES
 from crossoptim.golden.trajectory import golden
 from crossoptim.runners.request import arguments
 from crossoptim.spec.ecosystems import get_ecosystem
-from crossoptim.spec.model import Binding, Problem, ProblemParam
+from crossoptim.spec.model import Binding, HalfPrecision, Problem, ProblemParam, Setting
 from crossoptim.spec.problems import get_problem
+from crossoptim.spec.rules import all_rules
+from crossoptim.spec.trace import trace
 
 Array = NDArray[Any]
 STEPS = 30
@@ -92,7 +95,8 @@ def by_torch(binding: Binding, case: Case) -> Array:
         optimizer = getattr(torch.optim, binding.name)([param], **arguments(case.base, binding))
         for t in range(1, case.steps + 1):
             optimizer.param_groups[0]["lr"] = rate(t)
-            param.grad = torch.tensor(gradient(param.detach().numpy().copy(), t))
+            grad = torch.tensor(gradient(param.detach().numpy().copy(), t))
+            param.grad = grad.to_sparse() if binding.gradients == "sparse" else grad
             optimizer.step()
             path.append(param.detach().numpy().copy())
     finally:
@@ -101,8 +105,10 @@ def by_torch(binding: Binding, case: Case) -> Array:
 
 
 def torch_bindings() -> tuple[Binding, ...]:
-    """What PyTorch implements of the rules that step once an evaluation."""
-    return tuple(b for b in get_ecosystem("pytorch").bindings if b.rule != "lbfgs")
+    """What PyTorch implements of the rules that step once an evaluation, in the precision of the parameter."""
+    pytorch = get_ecosystem("pytorch")
+    coarse = {name for quirk in pytorch.quirks for name in quirk.bindings if any(isinstance(e, HalfPrecision) for e in quirk.effects)}
+    return tuple(b for b in pytorch.bindings if b.rule != "lbfgs" and b.name not in coarse)
 
 
 def learning_rate(case: Case) -> Callable[[int], float]:
@@ -118,3 +124,22 @@ def _start(case: Case) -> Array:
 def tolerance(path: Array, dtype: str) -> float:
     """Each step rounds some sixteen times at most, and an error lives on undiminished at most until the last step."""
     return float(16 * STEPS * UNIT[dtype] * np.max(np.abs(path)))
+
+
+def settings_of_every_kind() -> list[Setting]:
+    """Every option and every switch value, alone and with all others that go together, of every rule that steps once a gradient."""
+    found: dict[str, Setting] = {}
+    for rule in all_rules().values():
+        if rule.kind == "closure":
+            continue
+        together = all_options(rule.name)
+        changes: list[dict[str, Any]] = [{name: value} for name, value in rule.examples().items()]
+        changes += [{s.name: value} for s in rule.switches for value in s.values]
+        last = {s.name: s.values[-1] for s in rule.switches}
+        for base in ({}, together, {**together, **last}):
+            for change in ({}, *changes):
+                hyper = {**base, **change}
+                if allowed(rule.name, hyper):
+                    setting = rule.resolve(hyper)
+                    found.setdefault(trace(setting).id, setting)
+    return list(found.values())

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crossoptim.check.objective import Exact, exact_objective
-from crossoptim.check.predict import Prediction, Row, Scalar, equal, initial_kept, kept_after, predict, roundings
+from crossoptim.check.predict import Prediction, Row, Scalar, equal, held, initial_kept, kept_after, kept_choices, predict, roundings
 from crossoptim.check.verdict import Finding, Judgement, Verdict
 from crossoptim.golden.bounded import PRECISIONS
 from crossoptim.golden.case import Case, Membership
 from crossoptim.golden.trajectory import Rows, Trajectory, initial_params, initial_state
-from crossoptim.spec.model import Quirk, QuirkSite, Raises
+from crossoptim.spec.model import HalfPrecision, LeavesZeros, Quirk, QuirkSite, Raises, Setting, StartsAs, StateVar
 from crossoptim.spec.trace import GRAD, PARAM, trace
 
 Array = NDArray[Any]
@@ -38,6 +39,10 @@ class Judge:
 
     def judge(self, got: Trajectory, mode: str) -> Judgement:
         """The verdict on a trajectory that was run in ``mode`` (replay, closed or lockstep)."""
+        if self.case.base.rule.converse:
+            from crossoptim.check.closure import ClosureRun  # which builds on this module
+
+            return ClosureRun(self, got).judgement()
         return _Run(self, got, mode).judgement()
 
     def raised(self, message: str) -> Judgement:
@@ -50,21 +55,57 @@ class Judge:
     @cached_property
     def expected_errors(self) -> tuple[Quirk, ...]:
         """The quirks that predict an error in this case."""
-        members = [m for step in self.case.timeline for m in step.values()]
-        found = {quirk.id: quirk for m in members for quirk in self._conditions_hold(m) if _raises(quirk)}
+        steps = enumerate(self.case.timeline)
+        members = [m for step, table in steps for name, m in table.items() if self.golden.grads[name][step] is not None]
+        found = {quirk.id: quirk for m in members for quirk in self._conditions_hold(m) if _has(quirk, Raises)}
         return tuple(found.values())
 
-    def active(self, member: Membership) -> tuple[Quirk, ...]:
-        """The quirks that change a parameter's numbers in its setting."""
-        return tuple(quirk for quirk in self._conditions_hold(member) if not _raises(quirk))
+    def active(self, member: Membership, loaded: bool = False) -> tuple[Quirk, ...]:
+        """The quirks that change a parameter's numbers in its setting; ``loaded`` as in :class:`QuirkSite`."""
+        return tuple(quirk for quirk in self._conditions_hold(member, loaded) if not _has(quirk, Raises, LeavesZeros))
 
-    def _conditions_hold(self, member: Membership) -> list[Quirk]:
+    def leaves_zeros(self, member: Membership) -> tuple[Quirk, ...]:
+        """The quirks by which ``zero_grad()`` leaves zeros."""
+        return tuple(quirk for quirk in self._conditions_hold(member) if _has(quirk, LeavesZeros))
+
+    def _conditions_hold(self, member: Membership, loaded: bool = False) -> list[Quirk]:
         site = QuirkSite(
             h=member.setting.h,
-            shapes=tuple(self.shapes[name] for name in self._first_steps),
+            shapes=tuple(self.shapes[name] for name in self.first_steps),
             late_start=member.group in self._late_groups,
+            dtype=self.case.dtype,
+            group=member.group,
+            added=member.group >= len(self.case.initial_groups),
+            updates=self._updates,
+            loaded=loaded,
+            resumes=any(event.kind == "resume" for event in self.case.events),
+            edge=self._edge,
+            first=self.first.h,
+            new_state=frozenset(var.name for var in member.setting.state) - self._began_with[member.group],
         )
         return [quirk for quirk in self.quirks if quirk.when(site)]
+
+    @cached_property
+    def _edge(self) -> Literal["", "loss", "gradient"]:
+        """What is not finite beyond the edge of the objective's domain, where a closure rule comes to it."""
+        seen = [(step.grads, i) for step in self.golden.evaluations for i, loss in enumerate(step.loss) if not np.isfinite(loss)]
+        rows = [column[i] for grads, i in seen for column in grads.values()]
+        return ("loss" if all(row is None or np.isfinite(row).all() for row in rows) else "gradient") if seen else ""
+
+    @cached_property
+    def first(self) -> Setting:
+        """The setting of the first group: what the constructor is given."""
+        return self.case.spells[0].setting
+
+    @cached_property
+    def _began_with(self) -> dict[int, frozenset[str]]:
+        """For each group, the state variables of its first setting."""
+        return {s.group: frozenset(var.name for var in s.setting.state) for s in reversed(self.case.spells)}
+
+    @cached_property
+    def _updates(self) -> int:
+        """The most updates that any parameter takes."""
+        return max((sum(row is not None for row in column) for column in self.golden.grads.values()), default=0)
 
     @cached_property
     def _late_groups(self) -> frozenset[int]:
@@ -72,19 +113,19 @@ class Judge:
         starts: dict[int, set[int]] = {}
         for members in self.case.timeline:
             for name, member in members.items():
-                if name in self._first_steps:
-                    starts.setdefault(member.group, set()).add(self._first_steps[name])
+                if name in self.first_steps:
+                    starts.setdefault(member.group, set()).add(self.first_steps[name])
         return frozenset(group for group, steps in starts.items() if len(steps) > 1)
 
     @cached_property
-    def _first_steps(self) -> dict[str, int]:
+    def first_steps(self) -> dict[str, int]:
         """The step of each parameter's first gradient; parameters that never have one are left out."""
         rows = {name: [step for step, row in enumerate(column) if row is not None] for name, column in self.golden.grads.items()}
         return {name: steps[0] for name, steps in rows.items() if steps}
 
 
-def _raises(quirk: Quirk) -> bool:
-    return any(isinstance(effect, Raises) for effect in quirk.effects)
+def _has(quirk: Quirk, *kinds: type) -> bool:
+    return any(isinstance(effect, kinds) for effect in quirk.effects)
 
 
 class _Run:
@@ -150,6 +191,8 @@ class _Run:
         for step, members in enumerate(self.case.timeline, 1):
             used, label = self.got.grads[name][step - 1], f"grads/{name}"
             expects = name in members and self.golden.grads[name][step - 1] is not None
+            if self._left_as_zeros(name, step):
+                continue
             if (used is None) == expects:
                 what = "no gradient where the case has one" if used is None else "a gradient where the case has none"
                 self._diverges(Finding(step, label, (), np.nan, np.nan, 0.0, np.inf, what))
@@ -166,6 +209,17 @@ class _Run:
             if not self._near(step, label, used, Exact(expected, bound)):
                 return False
         return True
+
+    def _left_as_zeros(self, name: str, step: int) -> bool:
+        """Whether the gradient of a parameter that takes no part in this step's loss is the zeros that a quirk predicts."""
+        used, member = self.got.grads[name][step - 1], self.case.timeline[step - 1].get(name)
+        unused = any(name in event.params for event in self.case.happens("unused", step))
+        if not unused or member is None or step == 1 or self.got.grads[name][step - 2] is None:
+            return False
+        quirks, zeros = self.judge.leaves_zeros(member), used is not None and not used.any()
+        if zeros or used is None:
+            (self.quirks if zeros else self.unseen).update(dict.fromkeys(quirk.id for quirk in quirks))
+        return bool(quirks) and zeros
 
     def _fresh_gradient(self, name: str, step: int) -> Exact | None:
         if self.mode != "closed":
@@ -202,7 +256,7 @@ class _Run:
             ok = same | (np.abs(a.astype(np.float64) - b.astype(np.float64)) <= wanted.bound)
         if not ok.all():
             index = int(np.argmin(np.ravel(ok)))
-            self._diverges(_finding(step, label, used, wanted.value, np.broadcast_to(wanted.bound, used.shape), index))
+            self._diverges(finding_at(step, label, used, wanted.value, np.broadcast_to(wanted.bound, used.shape), index))
         return bool(ok.all())
 
     # What must not move.
@@ -227,7 +281,7 @@ class _Run:
                     self._diverges(Finding(step, label, (), np.nan, np.nan, 0.0, np.inf, "gone, although no step touched it"))
                 elif before is not None and not equal(np.atleast_1d(now), np.atleast_1d(before)).all():
                     index = int(np.argmin(equal(np.ravel(now), np.ravel(before))))
-                    self._diverges(_finding(step, label, now, before, np.zeros(now.shape), index))
+                    self._diverges(finding_at(step, label, now, before, np.zeros(now.shape), index))
 
     # What steps.
 
@@ -239,7 +293,7 @@ class _Run:
         if not hidden:
             stacks: dict[tuple[str, ...], list[Row]] = {}
             for row in rows:
-                key = (trace(row.member.setting).id, *(quirk.id for quirk in self.judge.active(row.member)))
+                key = (trace(row.member.setting).id, *(quirk.id for quirk in self.judge.active(row.member, row.loaded)))
                 stacks.setdefault(key, []).append(row)
             for stack in stacks.values():
                 self._stack(name, stack, {}, {})
@@ -255,6 +309,7 @@ class _Run:
         t = 0
         kept: dict[str, Scalar] = {}
         bent: dict[str, Scalar] = {}
+        others: list[dict[str, Scalar]] = []
         for step, members in enumerate(self.case.timeline, 1):
             member, grad = members.get(name), self.got.grads[name][step - 1]
             if member is None or grad is None:
@@ -262,21 +317,37 @@ class _Run:
             t += member.setting.counts
             p = self._param_before(name, step)
             before: dict[str, Array] = {}
+            starts: dict[str, Array] = {}
             for var in member.setting.state:
                 found = self._state_before(name, var.name, step)
                 before[var.name] = initial_state(var, member.setting.reals, p, grad) if found is None else found
+                if found is None:
+                    starts |= self._bent_start(member, var, p, grad)
             if member.setting.rule.kept:
                 kept = kept or initial_kept(member.setting)
-                bent = dict(kept) if self.mode == "lockstep" else bent or kept
-            row = Row(step, member, t, {**before, PARAM: p}, grad, kept, bent)
+                bent = held(kept, self.judge.quirks) if self.mode == "lockstep" or not bent else bent
+            row = Row(step, member, t, {**before, PARAM: p}, grad, kept, bent, others, self._loaded(name, step), starts)
             yield row
-            kept, bent = kept_after(row), kept_after(row.bent(), self.judge.active(member))
+            kept, (bent, *others) = kept_after(row), kept_choices(row.bent(), self.judge.active(member, row.loaded))
+
+    def _bent_start(self, member: Membership, var: StateVar, p: Array, grad: Array) -> dict[str, Array]:
+        """Where a variable starts by a quirk, if one says so."""
+        for effect in (e for quirk in self.judge.active(member) for e in quirk.effects if isinstance(e, StartsAs)):
+            if effect.variable == var.name:
+                return {var.name: initial_state(replace(var, init=effect.init), self.judge.first.reals, p, grad)}
+        return {}
+
+    def _loaded(self, name: str, step: int) -> bool:
+        """Whether a parameter's state was loaded from a saved one; in lockstep at this very step, since the golden state replaces it."""
+        first = self.judge.first_steps[name]
+        loads = [event.step for event in self.case.events if event.kind == "resume" and first + 1 < event.step <= step]
+        return step in loads if self.mode == "lockstep" else bool(loads)
 
     def _stack(
         self, name: str, rows: list[Row], plain_carried: Mapping[str, Prediction], bent_carried: Mapping[str, Prediction]
     ) -> tuple[dict[str, Prediction], dict[str, Prediction]]:
         """Compare rows that share an equation and quirks with what is predicted without and with the quirks."""
-        quirks, dtype = self.judge.active(rows[0].member), self.case.dtype
+        quirks, dtype = self.judge.active(rows[0].member, rows[0].loaded), self.case.dtype
         inside = {var.name for var in rows[0].member.setting.state}
         plain = predict(rows, _PLAIN, dtype, {k: v for k, v in plain_carried.items() if k in inside})
         bent = self._bent(name, rows, quirks, {k: v for k, v in bent_carried.items() if k in inside}) if quirks else {}
@@ -284,7 +355,7 @@ class _Run:
         for output, prediction in plain.items():
             if output in (PARAM, GRAD) or not self._hidden(name, output):
                 label, column = self._column(name, output)
-                self._compare(label, steps, column, prediction, bent.get(output), quirks, self.judge.shapes[name])
+                self._compare(label, steps, column, prediction, bent.get(output), quirks, self.case.state_shape(output, self.judge.shapes[name]))
         return plain, bent
 
     def _bent(self, name: str, rows: list[Row], quirks: tuple[Quirk, ...], carried: Mapping[str, Prediction]) -> dict[str, Prediction]:
@@ -292,14 +363,15 @@ class _Run:
 
         Scalars made in float32 depend on how a library rounds powers and roots: each row is held against the neighbour that fits.
         """
-        rows = [row.bent() for row in rows]
-        best = predict(rows, quirks, self.case.dtype, carried)
+        best = predict([row.bent() for row in rows], quirks, self.case.dtype, carried)
         actual = np.stack([np.ravel(self.got.params[name][row.step - 1]) for row in rows])  # type: ignore[arg-type]
-        for rounding in roundings(trace(rows[0].member.setting), quirks):
+        now = [(0, rounding) for rounding in roundings(trace(rows[0].member.setting), quirks)]
+        before = range(1, 1 + max(len(row.bent_others) for row in rows))
+        for kept, rounding in [*now, *((choice, {}) for choice in before)]:
             bad = ~np.asarray(best[PARAM].inside(actual).all(axis=1))
             if not bad.any():
                 break
-            other = predict([row for row, b in zip(rows, bad, strict=True) if b], quirks, self.case.dtype, carried, rounding)
+            other = predict([row.bent(kept) for row, b in zip(rows, bad, strict=True) if b], quirks, self.case.dtype, carried, rounding)
             fits = np.zeros_like(bad)
             fits[bad] = other[PARAM].inside(actual[bad]).all(axis=1)
             best = {key: best[key].replaced(fits, value.rows(fits[bad])) for key, value in other.items()}
@@ -332,7 +404,9 @@ class _Run:
         if bent is not None:
             ids = dict.fromkeys(quirk.id for quirk in quirks)
             bends, apart = bent.inside(actual), bent.apart(plain)
-            if (apart & bends & ~ok).any():
+            # a coarser precision predicts the same numbers, less exactly
+            coarser = any(_has(quirk, HalfPrecision) for quirk in quirks)
+            if ((apart | coarser) & bends & ~ok).any():
                 self.quirks.update(ids)
             if (apart & ok & ~bends).any() and all(quirk.everywhere for quirk in quirks):
                 self.unseen.update(ids)
@@ -341,7 +415,7 @@ class _Run:
             row, element = np.argwhere(~ok)[0]
             target = plain if bent is None else bent
             wanted, bound = target.centre()[row].reshape(shape), target.bound[row].reshape(shape)
-            self._diverges(_finding(steps[row], label, actual[row].reshape(shape), wanted, bound, int(element)))
+            self._diverges(finding_at(steps[row], label, actual[row].reshape(shape), wanted, bound, int(element)))
 
     def _drift(self) -> float:
         """How far the last parameters lie from the golden ones, in ulps."""
@@ -349,7 +423,7 @@ class _Run:
         return max((float(np.max(ulps(a, b))) for a, b in ends if a is not None and b is not None and a.size), default=0.0)
 
 
-def _finding(step: int, label: str, got: Array, wanted: Array, bound: Array, index: int) -> Finding:
+def finding_at(step: int, label: str, got: Array, wanted: Array, bound: Array, index: int) -> Finding:
     """The finding about one element, given by its flat index."""
     place = tuple(int(i) for i in np.unravel_index(index, got.shape)) if got.shape else ()
     a, b = np.ravel(got)[index], np.ravel(wanted)[index]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 
 import numpy as np
 from rich.console import Console
@@ -115,14 +114,16 @@ def print_attention(results: Sequence[Result], console: Console, titles: Mapping
 
 
 def _print_quirks(results: Sequence[Result], console: Console, titles: Mapping[str, str]) -> None:
-    documented = sorted((r for r in results if r.judgement.quirks), key=lambda r: (r.judgement.quirks, r.implementation))
-    if documented:
+    seen: dict[str, dict[str, set[str]]] = {}
+    for r in results:
+        for quirk in r.judgement.quirks:
+            seen.setdefault(quirk, {}).setdefault(r.implementation, set()).add(r.case)
+    if seen:
         console.print("\n[bold]Known departures[/bold] (crossoptim show QUIRK explains one)", soft_wrap=True)
-    for (quirks, implementation), group in groupby(documented, key=lambda r: (r.judgement.quirks, r.implementation)):
-        where = f"  {implementation}, {plural(len({r.case for r in group}), 'case')}"
-        console.print(Padding.indent(Text.assemble((", ".join(quirks), "yellow"), where), 2))
-        for quirk in quirks:
-            console.print(Padding.indent(Text(titles.get(quirk, ""), "dim"), 4))
+    for quirk, where in sorted(seen.items()):
+        counts = "; ".join(f"{implementation}, {plural(len(cases), 'case')}" for implementation, cases in where.items())
+        console.print(Padding.indent(Text.assemble((quirk, "yellow"), f"  {counts}"), 2))
+        console.print(Padding.indent(Text(titles.get(quirk, ""), "dim"), 4))
 
 
 def _print_surprises(surprises: Sequence[Result], console: Console, limit: int) -> None:

@@ -6,8 +6,9 @@ For each node of the graph, an implementation that rounds each operation (in thi
 
 of the exact value, where ``M`` is the node of the *magnitude graph* (every operand by its absolute value, every subtraction an addition),
 ``k`` counts roundings on the longest path, ``u`` is the unit roundoff, and ``extra`` carries what does not scale with ``u``: underflow, and
-the error of scalars that were computed in double. Division and square root count two roundings: libraries multiply by the reciprocal, and
-vectorised square roots are faithful, not correctly rounded. After Higham 2002, *Accuracy and Stability of Numerical Algorithms*, ch. 3.
+the error of scalars that were computed in double; where it is infinite, an honest implementation may have any number, or NaN. Division and
+square root count two roundings: libraries multiply by the reciprocal, and vectorised square roots are faithful, not correctly rounded.
+After Higham 2002, *Accuracy and Stability of Numerical Algorithms*, ch. 3.
 """
 
 from __future__ import annotations
@@ -47,6 +48,11 @@ def wide(value: Any, dtype: str) -> Any:
     return DoubleDouble.of(value) if dtype == "float64" else np.asarray(value, dtype=np.float64)
 
 
+def _carried(extra: Array, factor: Any) -> Array:
+    """An absolute error times a factor; what has no bound gets none, not even from zero, and no error stays none beside an infinity."""
+    return np.asarray(np.where(np.isinf(extra), np.inf, np.where(extra == 0, 0.0, extra * factor)))
+
+
 def _double(value: Any) -> Array:
     if isinstance(value, DoubleDouble):
         return value.high
@@ -80,6 +86,15 @@ class Bounded:
         with np.errstate(all="ignore"):
             return np.asarray(self.k * self.precision.unit * self.magnitude + self.extra)
 
+    def settled(self) -> Bounded:
+        """The same number with its bound as an absolute error, through which no reassociation or distribution reaches."""
+        return Bounded(self.value, np.abs(_double(self.value)), 0, self.bound, self.precision)
+
+    @property
+    def _may_differ_from_zero(self) -> NDArray[np.bool_]:
+        """Where it is not zero in every honest implementation: zero times a number is zero, and nothing underflows."""
+        return np.asarray((self.magnitude > 0) | (self.extra > 0) | np.isnan(self.magnitude))
+
     def _lift(self, other: Any) -> Bounded:
         if isinstance(other, Bounded):
             return other
@@ -88,7 +103,12 @@ class Bounded:
 
     def _sum(self, other: Any, value: Any) -> Bounded:
         b = self._lift(other)
-        return Bounded(value, self.magnitude + b.magnitude, max(self.k, b.k) + 1, self.extra + b.extra, self.precision)
+        # beside an infinity, a product beyond the format is an infinity too, but a contraction never rounds it: NaN, or the infinity
+        number = ~np.isnan(_double(self.value)) & ~np.isnan(_double(b.value))
+        beyond = np.isnan(_double(value)) & number & np.isfinite(np.minimum(self.magnitude, b.magnitude))
+        extra = np.where(beyond, np.inf, self.extra + b.extra)
+        value = _select(beyond, self.value, value) if beyond.any() else value
+        return Bounded(value, self.magnitude + b.magnitude, max(self.k, b.k) + 1, extra, self.precision)
 
     def __add__(self, other: Any) -> Bounded:
         return self._sum(other, self.value + self._lift(other).value)
@@ -107,7 +127,8 @@ class Bounded:
 
     def __mul__(self, other: Any) -> Bounded:
         b = self._lift(other)
-        extra = self.extra * b.magnitude + b.extra * self.magnitude + self.extra * b.extra + self.precision.smallest
+        underflow = np.where(self._may_differ_from_zero & b._may_differ_from_zero, self.precision.smallest, 0.0)
+        extra = _carried(self.extra, b.magnitude) + _carried(b.extra, self.magnitude + self.extra) + underflow
         return Bounded(self.value * b.value, self.magnitude * b.magnitude, self.k + b.k + 1, extra, self.precision)
 
     def __rmul__(self, other: Any) -> Bounded:
@@ -117,11 +138,12 @@ class Bounded:
         b = self._lift(other)
         size = np.abs(_double(b.value))
         # the divisor's own error may bring it closer to zero; if it may reach zero, there is no bound
-        nearest = np.where(np.isinf(size), np.inf, np.maximum(size - b.bound, 0.0))
+        nearest = np.where(np.isinf(size) & ~np.isinf(b.extra), np.inf, np.maximum(size - b.bound, 0.0))
         scale = np.where(np.isfinite(nearest) & (nearest > 0), b.magnitude / size / nearest, 0.0)
         spread = np.where(scale > 0, self.magnitude * b.extra / size / nearest, 0.0)
         # the reciprocal of a large divisor may underflow before it is multiplied
-        extra = self.extra * scale + spread + self.precision.smallest * (1.0 + self.magnitude)
+        underflow = np.where(self._may_differ_from_zero, self.precision.smallest * (1.0 + self.magnitude), 0.0)
+        extra = _carried(self.extra, scale) + spread + underflow
         extra = np.where(nearest > 0, extra, np.inf)
         return Bounded(self.value / b.value, self.magnitude * scale, self.k + b.k + 2, extra, self.precision)
 
@@ -129,12 +151,22 @@ class Bounded:
         return self._lift(other) / self
 
     def __pow__(self, other: Any) -> Bounded:
-        power = _double(self._lift(other).value)
-        size = np.abs(_double(self.value))
-        growth = np.where(power != 0, np.abs(power) * size ** (power - 1), 0.0)
-        value = _double(self.value) ** power
-        magnitude = np.maximum(self.magnitude * growth, np.abs(value))
-        return Bounded(value, magnitude, self.k + 2, self.extra * growth, self.precision)
+        """A power of a number that is not negative. The value is a double's; at zero, the error's own power is the bound."""
+        exponent = self._lift(other)
+        power, size, bound = _double(exponent.value), _double(self.value), self.bound
+        value = size**power
+        at_most, at_least = size + bound, np.maximum(size - bound, 0.0)
+        # the slope where the argument's error may carry it; of a concave power, no more than the chord from zero
+        slope = np.where(power < 1, np.minimum(np.abs(power) * at_least ** (power - 1), value / size), np.abs(power) * at_most ** (power - 1))
+        slope = np.where((size > 0) & (power != 0), slope, 0.0)
+        misread = np.where(size > 0, value * np.abs(np.log(size)) * exponent.bound, 0.0)
+        extra = np.where(size > 0, self.extra * slope + misread, np.where(power > 0, bound**power, 0.0))
+        magnitude = np.maximum(self.magnitude * slope, value)
+        wide = isinstance(self.value, DoubleDouble)
+        return Bounded(DoubleDouble(value) if wide else value, magnitude, self.k + (4 if wide else 2), extra, self.precision)
+
+    def __rpow__(self, other: Any) -> Bounded:
+        return self._lift(other) ** self
 
     def _straddles(self, other: Bounded) -> NDArray[np.bool_]:
         """Where the two intervals overlap, so that an honest implementation may decide either way."""
@@ -171,18 +203,26 @@ class BoundedArrays:
 
     @staticmethod
     def sqrt(x: Bounded) -> Bounded:
-        """Square root. Its slope is taken where the argument's error may carry it; at zero, the error's own root is the bound."""
-        value = x.value.sqrt() if isinstance(x.value, DoubleDouble) else np.sqrt(x.value)
-        root, size, bound = _double(value), _double(x.value), x.bound
+        """Square root. Its slope is taken where the argument's error may carry it; at zero, the error's own root is the bound.
+
+        A difference whose sign rounding decides has no bound: its root may be NaN.
+        """
+        size, bound = _double(x.value), x.bound
+        decided = ~((x.magnitude > 1.001 * np.abs(size)) & (np.abs(size) <= bound))
+        radicand = _select(decided | (size > 0), x.value, x.value - x.value)
+        value = radicand.sqrt() if isinstance(radicand, DoubleDouble) else np.sqrt(radicand)
+        root, size = _double(value), _double(radicand)
         # |sqrt(x') - sqrt(x)| = |x' - x| / (sqrt(x') + sqrt(x)), and x' is no less than x - bound
         steeper = 2.0 / (1.0 + np.sqrt(np.maximum(1.0 - bound / size, 0.0)))
         magnitude = np.where(root > 0, np.maximum(x.magnitude * steeper / root, root), 0.0)
         extra = np.where(root > 0, np.minimum(np.sqrt(x.extra), x.extra / root), np.sqrt(bound))
-        return Bounded(value, magnitude, x.k / 2 + 2, extra, x.precision)
+        return Bounded(value, magnitude, x.k / 2 + 2, np.where(decided & ~np.isinf(x.extra), extra, np.inf), x.precision)
 
     @staticmethod
-    def maximum(a: Bounded, b: Bounded) -> Bounded:
+    def maximum(a: Any, b: Any) -> Bounded:
         """The larger one: no more than the larger of both errors."""
+        lift = (a if isinstance(a, Bounded) else b)._lift
+        a, b = lift(a), lift(b)
         condition = (a.value > b.value) | np.isnan(_double(a.value))
         return Bounded(
             _select(condition, a.value, b.value),
@@ -197,30 +237,31 @@ class BoundedArrays:
         """Select; where the condition's intervals straddle, both branches are admissible."""
         lift = (a if isinstance(a, Bounded) else b)._lift
         a, b = lift(a), lift(b)
-        choose = condition.truth
-        either = np.where(condition.straddles, np.abs(_double(a.value - b.value)), 0.0)
+        choose, both = condition.truth, condition.straddles
+        either = np.where(both, np.abs(_double(a.value - b.value)), 0.0)
         return Bounded(
             _select(choose, a.value, b.value),
-            np.where(choose, a.magnitude, b.magnitude),
+            np.where(both, np.maximum(a.magnitude, b.magnitude), np.where(choose, a.magnitude, b.magnitude)),
             max(a.k, b.k),
-            np.where(choose, a.extra, b.extra) + either,
+            np.where(both, np.maximum(a.extra, b.extra), np.where(choose, a.extra, b.extra)) + either,
             a.precision,
         )
 
     @staticmethod
     def sum(x: Bounded) -> Bounded:
         """The sum of all elements, in any order."""
-        return _reduced(x, np.size(x.magnitude), lambda a: np.asarray(np.sum(a)))
+        return _reduced(x, None)
 
     @staticmethod
     def sum_rows(x: Bounded) -> Bounded:
         """The sum of each row, as a column."""
-        return _reduced(x, x.magnitude.shape[1], lambda a: np.sum(a, axis=1, keepdims=True))
+        return _reduced(x, -1)
 
     @staticmethod
     def sum_columns(x: Bounded) -> Bounded:
         """The sum of each column, as a vector."""
-        return _reduced(x, x.magnitude.shape[0], lambda a: np.asarray(np.sum(a, axis=0)))
+        column = _reduced(x, 0)
+        return Bounded(column.value[0], column.magnitude[0], column.k, column.extra[0], x.precision)
 
     @staticmethod
     def matmul(a: Bounded, b: Bounded) -> Bounded:
@@ -233,7 +274,23 @@ class BoundedArrays:
     @staticmethod
     def transpose(x: Bounded) -> Bounded:
         """Transpose of a matrix."""
-        return Bounded(x.value.T, x.magnitude.T, x.k, x.extra.T if x.extra.ndim else x.extra, x.precision)
+        extra = np.broadcast_to(x.extra, x.magnitude.shape)
+        return Bounded(x.value.swapaxes(-1, -2), x.magnitude.swapaxes(-1, -2), x.k, extra.swapaxes(-1, -2), x.precision)
+
+    @staticmethod
+    def size(x: Bounded) -> Bounded:
+        """How many elements there are."""
+        return x._lift(float(x.magnitude.size))
+
+    @staticmethod
+    def columns(x: Bounded) -> Bounded:
+        """How long a row is."""
+        return x._lift(float(x.magnitude.shape[-1]))
+
+    @staticmethod
+    def epsilon(x: Bounded) -> Bounded:
+        """The machine epsilon of the dtype."""
+        return x._lift(2 * x.precision.unit)
 
     # No order of operations reaches through what follows: what came in becomes an absolute error of the argument.
 
@@ -258,12 +315,29 @@ class BoundedArrays:
         return Bounded(value, np.abs(value), 4, x.bound * steepest, x.precision)
 
 
+    @staticmethod
+    def cos(x: Bounded) -> Bounded:
+        """Cosine: its slope is at most 1."""
+        return Bounded(np.cos(x.value), 1.0, 3, x.bound, x.precision)
+
+    @staticmethod
+    def floor(x: Bounded) -> Bounded:
+        """The whole part of a quotient of whole numbers, plus a whole number: rounding carries it past no other whole number."""
+        return Bounded.exact(np.floor(x.value), x.precision)
+
+
 def _select(condition: Any, a: Any, b: Any) -> Any:
     if isinstance(a, DoubleDouble):
         return DoubleDouble(np.where(condition, a.high, b.high), np.where(condition, a.low, b.low))
     return np.where(condition, a, b)
 
 
-def _reduced(x: Bounded, count: int, reduce: Any) -> Bounded:
-    extra = reduce(np.broadcast_to(x.extra, x.magnitude.shape))
-    return Bounded(reduce(x.value), reduce(x.magnitude), x.k + max(count - 1, 0), extra, x.precision)
+def _reduced(x: Bounded, axis: int | None) -> Bounded:
+    """The sum of all elements (0-d), or along an axis, which stays, with length one."""
+    def total(a: Array) -> Array:
+        return np.asarray(np.sum(a, axis=axis, keepdims=axis is not None))
+
+    count = x.magnitude.size if axis is None else x.magnitude.shape[axis]
+    value = x.value.sum(axis) if isinstance(x.value, DoubleDouble) else total(x.value)
+    extra = total(np.broadcast_to(x.extra, x.magnitude.shape))
+    return Bounded(value, total(x.magnitude), x.k + max(count - 1, 0), extra, x.precision)

@@ -27,11 +27,12 @@ class Event:
 
     ``set``: before the step, ``hyper`` changes in group ``group``. ``add_group``: before the step, ``params`` join with ``hyper``.
     ``none``: the gradient of ``params`` is None at the step. ``frozen``: the parameters never have a gradient.
+    ``unused``: ``params`` take no part in the loss at the step, so their gradient is what ``zero_grad()`` left: None.
     ``accumulate``: the gradient is not zeroed before the step's backward pass, so it adds to what the last step left.
     ``resume``: before the step, the state is saved, a new optimizer is made and the state is loaded.
     """
 
-    kind: Literal["set", "add_group", "none", "frozen", "accumulate", "resume"]
+    kind: Literal["set", "add_group", "none", "frozen", "unused", "accumulate", "resume"]
     step: int = 0
     group: int = 0
     params: tuple[str, ...] = ()
@@ -69,6 +70,10 @@ class Case:
         """The name of the rule."""
         return self.base.rule.name
 
+    def state_shape(self, variable: str, parameter: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of a state variable beside a parameter of that shape; a name that the rule does not have counts as the parameter."""
+        return next((var.shape_for(parameter) for var in self.base.rule.state if var.name == variable), parameter)
+
     @property
     def configuration(self) -> str:
         """The id without problem and dtype: cases that share it do not count twice."""
@@ -88,26 +93,29 @@ class Case:
 
     def without_gradient(self, step: int) -> set[str]:
         """Parameters whose gradient is None at the step."""
-        return {p for e in self.events if e.kind == "frozen" or (e.kind == "none" and e.step == step) for p in e.params}
+        return {p for e in self.events if e.kind == "frozen" or (e.kind in ("none", "unused") and e.step == step) for p in e.params}
 
     @cached_property
     def spells(self) -> tuple[Spell, ...]:
-        """Each setting that a group takes, with the step from which it holds."""
+        """Each setting that a group takes, with the step from which it holds; parameters whose shapes make a difference by themselves."""
         out: list[Spell] = []
-        last: dict[int, Mapping[str, Any]] = {}
+        last: dict[tuple[int, str], Mapping[str, Any]] = {}
         for step, members in enumerate(self.timeline, 1):
-            for number in dict.fromkeys(m.group for m in members.values()):
-                params = tuple(name for name, m in members.items() if m.group == number)
+            kinds: dict[tuple[int, str], list[str]] = {}
+            for name, m in members.items():
+                kinds.setdefault((m.group, str(m.setting.facts)), []).append(name)
+            for kind, params in kinds.items():
                 setting = members[params[0]].setting
-                if last.get(number) != setting.values:
-                    last[number] = setting.values
-                    out.append(Spell(step, number, params, setting))
+                if last.get(kind) != setting.values:
+                    last[kind] = setting.values
+                    out.append(Spell(step, kind[0], tuple(params), setting))
         return tuple(out)
 
     @cached_property
     def timeline(self) -> tuple[dict[str, Membership], ...]:
         """For each step 1..steps: every parameter that the optimizer knows, with its setting and place."""
         groups = [(group.params, self.base.with_values(**group.hyper)) for group in self.initial_groups]
+        shapes = {param.name: param.shape for param in self.problem.params}
         out = []
         for step in range(1, self.steps + 1):
             for event in self.happens("add_group", step):
@@ -119,7 +127,7 @@ class Case:
                 groups[event.group] = (params, setting.with_values(**event.hyper))
             out.append(
                 {
-                    name: Membership(setting, number, index)
+                    name: Membership(setting.of(shapes[name]) if name in shapes else setting, number, index)
                     for number, (params, setting) in enumerate(groups)
                     for index, name in enumerate(params, 1)
                 }

@@ -106,6 +106,25 @@ class DoubleDouble:
         correction = np.where(safe, residual.high / np.where(safe, 2.0 * root, 1.0), 0.0)
         return DoubleDouble(*_renormalise(root, correction))
 
+    def sum(self, axis: int | None = None) -> DoubleDouble:
+        """The sum of all elements (0-d), or of those along an axis, which stays, with length one."""
+        if axis is None:
+            return DoubleDouble(self.high.ravel(), self.low.ravel()).sum(0)[0]
+        total = DoubleDouble(np.sum(np.zeros_like(self.high), axis=axis, keepdims=True))
+        for i in range(self.high.shape[axis]):
+            total = total + DoubleDouble(self.high.take([i], axis), self.low.take([i], axis))
+        return total
+
+    def __getitem__(self, place: Any) -> DoubleDouble:
+        return DoubleDouble(self.high[place], self.low[place])
+
+    def __matmul__(self, other: DoubleDouble) -> DoubleDouble:
+        return (self[..., :, :, None] * other[..., None, :, :]).sum(-2)[..., :, 0, :]
+
+    def swapaxes(self, a: int, b: int) -> DoubleDouble:
+        """With two axes exchanged."""
+        return DoubleDouble(self.high.swapaxes(a, b), self.low.swapaxes(a, b))
+
     def distance(self, other: Array) -> Array:
         """``|other - self|`` in double, without cancellation."""
         return np.abs((DoubleDouble(other) - self).high)

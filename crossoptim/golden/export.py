@@ -12,6 +12,12 @@ from crossoptim.golden.case import Case
 from crossoptim.golden.cases import all_cases
 from crossoptim.golden.fixture import VERSION, file_sha256, golden_path, to_text, validate
 from crossoptim.golden.json_text import pretty, read, write_whole
+from crossoptim.golden.refusals.case import RefusalCase, all_refusal_cases
+from crossoptim.golden.refusals.fixture import to_text as refusals_text
+from crossoptim.golden.schedules.case import ScheduleCase
+from crossoptim.golden.schedules.cases import all_schedule_cases
+from crossoptim.golden.schedules.fixture import to_text as schedule_text
+from crossoptim.golden.schedules.rates import golden as golden_rates
 from crossoptim.golden.trajectory import equations, golden
 from crossoptim.spec.emit.document import document
 from crossoptim.spec.trace import Equation
@@ -19,9 +25,15 @@ from crossoptim.spec.trace import Equation
 MANIFEST = "MANIFEST.json"
 MANIFEST_SCHEMA = "crossoptim/manifest/1"
 Progress = Callable[[str], None]
+AnyCase = Case | ScheduleCase | RefusalCase
 
 
-def export(target: Path, cases: Iterable[Case] | None = None, progress: Progress = lambda _: None) -> list[Path]:
+def every_case() -> dict[str, AnyCase]:
+    """Every case of every kind, by id: one fixture file each."""
+    return {**all_cases(), **all_schedule_cases(), **all_refusal_cases()}
+
+
+def export(target: Path, cases: Iterable[AnyCase] | None = None, progress: Progress = lambda _: None) -> list[Path]:
     """Write spec.json, the golden files and the manifest below ``target`` (a ``fixtures`` folder).
 
     Everything is evaluated and validated before the first byte is written. Without ``cases``, all are written, and golden files that an
@@ -30,7 +42,7 @@ def export(target: Path, cases: Iterable[Case] | None = None, progress: Progress
     Returns:
         The files whose content changed.
     """
-    texts = _texts(all_cases().values() if cases is None else cases, progress)
+    texts = _texts(every_case().values() if cases is None else cases, progress)
     if cases is None and (target / MANIFEST).exists():
         for name in read_manifest(target):
             if name.startswith("golden/") and f"{VERSION}/{name}" not in texts:
@@ -42,18 +54,23 @@ def export(target: Path, cases: Iterable[Case] | None = None, progress: Progress
     return list(changed)
 
 
-def outdated(target: Path, cases: Iterable[Case], progress: Progress = lambda _: None) -> list[Path]:
+def outdated(target: Path, cases: Iterable[AnyCase], progress: Progress = lambda _: None) -> list[Path]:
     """The files that an export would change; nothing is written."""
     return list(_different(target, _texts(cases, progress)))
 
 
-def _texts(cases: Iterable[Case], progress: Progress) -> dict[str, str]:
+def _texts(cases: Iterable[AnyCase], progress: Progress) -> dict[str, str]:
     """Every file below the fixtures folder with its content, validated."""
     texts = {f"{VERSION}/spec.json": pretty(specification(all_cases().values())) + "\n"}
     for case in cases:
         progress(case.id)
-        text = to_text(case, golden(case))
-        validate(json.loads(text), "golden", case.id)
+        if isinstance(case, ScheduleCase):
+            text, kind = schedule_text(case, golden_rates(case)), "schedule"
+        elif isinstance(case, RefusalCase):
+            text, kind = refusals_text(case), "refusals"
+        else:
+            text, kind = to_text(case, golden(case)), "golden"
+        validate(json.loads(text), kind, case.id)
         texts[f"{VERSION}/{golden_path(case.id)}"] = text
     return texts
 

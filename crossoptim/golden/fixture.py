@@ -14,6 +14,7 @@ import numpy as np
 
 from crossoptim.errors import CrossoptimError, FixtureError
 from crossoptim.golden.case import Case, Event, Group
+from crossoptim.golden.evaluations import read_decisions, read_evaluations
 from crossoptim.golden.json_text import pretty, read, read_number
 from crossoptim.golden.row import read_row
 from crossoptim.golden.trajectory import Rows, Trajectory, equations, initial_params
@@ -65,6 +66,8 @@ def as_json(case: Case, trajectory: Trajectory) -> dict[str, Any]:
             "scalars": _scalars(trajectory),
             **{part: _table(getattr(trajectory, part), case) for part in ("fresh", "grads", "params") if getattr(trajectory, part)},
             "state": {key: _table(columns, case, key) for key, columns in trajectory.state.items() if columns},
+            **({"evaluations": [seen.as_json() for seen in trajectory.evaluations]} if trajectory.evaluations else {}),
+            **({"decisions": [made.as_json() for made in trajectory.decisions]} if trajectory.decisions else {}),
         },
     }  # fmt: skip
 
@@ -106,7 +109,9 @@ def _tensor(rows: Rows, dtype: str, shape: tuple[int, ...]) -> dict[str, Any]:
 
 def _table(columns: Mapping[str, Rows], case: Case, param: str | None = None) -> dict[str, Any]:
     shapes = {p.name: p.shape for p in case.problem.params}
-    return {key: _tensor(rows, case.dtype, shapes[param or key]) for key, rows in columns.items()}
+    return {
+        key: _tensor(rows, case.dtype, case.state_shape(key, shapes[param]) if param else shapes[key]) for key, rows in columns.items()
+    }
 
 
 @cache
@@ -191,8 +196,8 @@ def _trajectory(data: dict[str, Any], case: Case, path: Path) -> Trajectory:
     if body["loss"] is not None and len(body["loss"]) != case.steps:
         raise FixtureError(f"{path}: loss: {len(body['loss'])} numbers (expected {case.steps}, one a step)")
 
-    def column(tensor: dict[str, Any], key: str, label: str, steps: int = case.steps) -> Rows:
-        shape = _shape(case, key, f"{path}: {label}")
+    def column(tensor: dict[str, Any], key: str, label: str, steps: int = case.steps, var: str = "") -> Rows:
+        shape = case.state_shape(var, _shape(case, key, f"{path}: {label}"))
         if tuple(tensor["shape"]) != shape:
             raise FixtureError(f"{path}: {label}: shape {tensor['shape']} (expected {list(shape)})")
         if tensor["dtype"] != case.dtype:
@@ -216,12 +221,18 @@ def _trajectory(data: dict[str, Any], case: Case, path: Path) -> Trajectory:
                 scalars[key][step] = row if any(block[name][step] is not None for name in names) else None
     out = Trajectory(
         params={key: column(t, key, f"params/{key}") for key, t in body["params"].items()},
-        state={key: {var: column(t, key, f"state/{key}/{var}") for var, t in table.items()} for key, table in body["state"].items()},
+        state={key: {var: column(t, key, f"state/{key}/{var}", var=var) for var, t in table.items()} for key, table in body["state"].items()},
         grads={key: column(t, key, f"grads/{key}") for key, t in body["grads"].items()},
         fresh={key: column(t, key, f"fresh/{key}") for key, t in body.get("fresh", {}).items()},
         loss=[None if v is None else read_number(v) for v in body["loss"] or [None] * case.steps],
         scalars=scalars,
     )
+    if case.base.rule.converse:
+        try:
+            out.evaluations, out.decisions = read_evaluations(body.get("evaluations"), case), read_decisions(body.get("decisions", ()))
+        except ValueError as error:
+            raise FixtureError(f"{path}: {error}") from None
+        return out
     for key in params:
         out.state.setdefault(key, {})
         for step, grad in enumerate(out.grads[key]):

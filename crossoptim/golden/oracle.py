@@ -29,9 +29,14 @@ def _each(function: Any) -> Any:
     def apply(x: Any) -> Any:
         if not isinstance(x, np.ndarray):
             return function(x)
-        return np.vectorize(function, otypes=[object])(x) if x.size else x
+        with np.errstate(invalid="ignore"):  # mpmath compares a NaN on its way in
+            return np.vectorize(function, otypes=[object])(x) if x.size else x
 
     return apply
+
+
+def _real_log(x: Any) -> Any:
+    return MP.nan if x < 0 else MP.log(x)
 
 
 class Oracle:
@@ -39,8 +44,11 @@ class Oracle:
 
     sqrt = staticmethod(_each(MP.sqrt))
     exp = staticmethod(_each(MP.exp))
-    log = staticmethod(_each(MP.log))
+    log = staticmethod(_each(_real_log))
     tanh = staticmethod(_each(MP.tanh))
+    cos = staticmethod(_each(MP.cos))
+    floor = staticmethod(_each(MP.floor))
+    pi = +MP.pi
 
     @staticmethod
     def where(condition: bool, a: Any, b: Any) -> Any:
@@ -60,7 +68,7 @@ class Oracle:
     @staticmethod
     def sum_rows(x: Array) -> Array:
         """The sum of each row, as a column."""
-        return np.asarray(np.sum(x, axis=1, keepdims=True))
+        return np.asarray(np.sum(x, axis=-1, keepdims=True))
 
     @staticmethod
     def sum_columns(x: Array) -> Array:
@@ -75,7 +83,7 @@ class Oracle:
     @staticmethod
     def transpose(x: Array) -> Array:
         """Transpose of a matrix."""
-        return x.T
+        return x.swapaxes(-1, -2)
 
 
 def lift(values: Any) -> Array:
@@ -108,10 +116,12 @@ def _round_float32(value: Any) -> float:
     return low if int(np.float64(low).view(np.int64)) & 1 else high
 
 
-def step_scalars(equation: Equation, reals: Mapping[str, float], t: int, kept: Mapping[str, float]) -> dict[str, Any]:
-    """The scalars of step ``t`` in high precision; ``kept`` holds the kept numbers as they were before it."""
+def step_scalars(
+    equation: Equation, reals: Mapping[str, float], t: int, kept: Mapping[str, float], memo: dict[int, Any] | None = None
+) -> dict[str, Any]:
+    """The scalars of step ``t`` in high precision; ``kept`` holds the kept numbers as they were before it, ``memo`` nodes that are known."""
     env = {**{k: MP.mpf(v) for k, v in (*reals.items(), *kept.items())}, "t": MP.mpf(t)}
-    memo: dict[int, Any] = {}
+    memo = {} if memo is None else memo
     return {key: evaluate(root, env, Oracle, memo, literal=MP.mpf) for key, root in equation.scalars.items()}
 
 
@@ -140,7 +150,8 @@ def float32_scalar(root: Expr, env: Mapping[str, float], ulps: Sequence[int]) ->
             memo[id(node)] = exact
             continue
         rounded = np.float32(_round_float32(exact))
-        if node.op in FAITHFUL and (steps := next(off)):
+        steps = next(off) if node.op in FAITHFUL else 0
+        for _ in range(abs(steps)):
             rounded = np.nextafter(rounded, np.float32(np.inf * steps))
         memo[id(node)] = MP.mpf(float(rounded))
     return float(memo[id(root)])

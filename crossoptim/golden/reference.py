@@ -1,6 +1,7 @@
 """The reference: a rule on NumPy arrays in the case's dtype, each operation rounded in the written order.
 
-Only ``+ - * /``, square root, comparison and selection, which IEEE 754 fixes to the last bit: the result is the same on every machine.
+Only ``+ - * /``, square root, comparison and selection, which IEEE 754 fixes to the last bit, and sums and powers that are rounded
+once: the result is the same on every machine.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossoptim.errors import CrossoptimError
+from crossoptim.golden.exact import exact_power, exact_product, exact_sum
 from crossoptim.spec.expr import BINARY, Expr, parse, walk
 from crossoptim.spec.trace import Equation
 
@@ -38,6 +40,41 @@ class Reference:
         """Select; a comparison with NaN is false."""
         return np.asarray(np.where(condition, a, b))
 
+    @staticmethod
+    def sum(x: Array) -> Array:
+        """The sum of all elements, rounded once."""
+        return exact_sum(x)
+
+    @staticmethod
+    def sum_rows(x: Array) -> Array:
+        """The sum of each row, as a column, each rounded once."""
+        return exact_sum(x, axis=-1)
+
+    @staticmethod
+    def matmul(a: Array, b: Array) -> Array:
+        """Matrix product, each element rounded once."""
+        return exact_product(a, b)
+
+    @staticmethod
+    def transpose(x: Array) -> Array:
+        """Transpose of a matrix."""
+        return x.swapaxes(-1, -2)
+
+    @staticmethod
+    def size(x: Array) -> Array:
+        """How many elements there are."""
+        return np.asarray(x.size, dtype=x.dtype)
+
+    @staticmethod
+    def columns(x: Array) -> Array:
+        """How long a row is."""
+        return np.asarray(x.shape[-1], dtype=x.dtype)
+
+    @staticmethod
+    def epsilon(x: Array) -> Array:
+        """The machine epsilon of the dtype: the distance from 1 to the next number."""
+        return np.asarray(np.finfo(x.dtype).eps)
+
 
 def step(equation: Equation, env: Mapping[str, Array | float], dtype: str) -> dict[str, Array]:
     """One update.
@@ -48,24 +85,27 @@ def step(equation: Equation, env: Mapping[str, Array | float], dtype: str) -> di
         dtype: ``"float32"`` or ``"float64"``; scalars are rounded to it once, before use.
 
     Returns:
-        The outputs of the equation by name, each of the parameter's shape.
+        The outputs of the equation by name: the parameter's shape, or that of the state variable.
     """
     kind = DTYPES[dtype]
     memo: dict[int, Any] = {}
     with np.errstate(all="ignore"):
         for node in walk(*equation.outputs.values()):
             memo[id(node)] = _apply(node, memo, env, kind)
-    shape = np.broadcast_shapes(np.shape(env["p"]))
-    return {key: np.broadcast_to(memo[id(root)], shape).copy() for key, root in equation.outputs.items()}
+    shape = np.shape(env["p"])
+    return {
+        key: np.broadcast_to(memo[id(root)], np.shape(env[key]) if key in equation.shapes else shape).copy()
+        for key, root in equation.outputs.items()
+    }
 
 
-def initial(source: str, env: Mapping[str, Array | float], dtype: str) -> Array:
-    """A state variable before its first step: expression text in ``p``, ``g`` and hyperparameters, of the parameter's shape."""
+def initial(source: str, env: Mapping[str, Array | float], dtype: str, shape: tuple[int, ...]) -> Array:
+    """A state variable before its first step: expression text in ``p``, ``g`` and hyperparameters."""
     root = _parsed(source)
     memo: dict[int, Any] = {}
     for node in walk(root):
         memo[id(node)] = _apply(node, memo, env, DTYPES[dtype])
-    return np.broadcast_to(memo[id(root)], np.shape(env["p"])).copy()
+    return np.broadcast_to(memo[id(root)], shape).copy()
 
 
 @cache
@@ -81,6 +121,8 @@ def _apply(node: Expr, memo: dict[int, Any], env: Mapping[str, Any], kind: type[
         return np.asarray(node.value, dtype=kind)
     if node.op == "neg":
         out = -args[0]
+    elif node.op == "**":
+        out = exact_power(*args)
     elif node.op in BINARY:
         out = BINARY[node.op](*args)
     else:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crossoptim.golden import oracle, reference
+from crossoptim.golden import closure, oracle, reference
 from crossoptim.golden.case import Case, Membership
+from crossoptim.golden.evaluations import Decisions, Evaluations
 from crossoptim.golden.reference import DTYPES
 from crossoptim.spec.model import StateVar
 from crossoptim.spec.trace import GRAD, PARAM, Equation, trace
@@ -26,7 +27,8 @@ class Trajectory:
     """Columnar: for each tensor one row a step, taken right after the step.
 
     ``grads`` are as the step used them, ``grads_after`` as it left them (given only where that differs), ``fresh`` what the backward
-    pass of this step added (given only where gradients accumulate).
+    pass of this step added (given only where gradients accumulate). Where a closure rule chose to evaluate, ``evaluations`` has one entry a
+    step; ``loss`` and ``grads`` are then those of the first evaluation. ``decisions`` are the specification's.
     """
 
     params: dict[str, Rows] = field(default_factory=dict)
@@ -36,6 +38,8 @@ class Trajectory:
     fresh: dict[str, Rows] = field(default_factory=dict)
     loss: list[float | None] = field(default_factory=list)
     scalars: dict[str, list[dict[str, float] | None]] = field(default_factory=dict)
+    evaluations: list[Evaluations] = field(default_factory=list)
+    decisions: list[Decisions] = field(default_factory=list)
 
     def after(self, name: str) -> Rows:
         """Gradients as found after the step."""
@@ -44,7 +48,8 @@ class Trajectory:
     def digest(self) -> str:
         """Hash of parameters, gradients and state at every step: what a recording was compared with. Every NaN is the same."""
         out = sha256()
-        for table in (self.params, self.grads, *self.state.values()):
+        evaluated = (table for one in self.evaluations for table in (one.params, one.grads))
+        for table in (self.params, self.grads, *self.state.values(), *evaluated):
             for name, rows in table.items():
                 out.update(name.encode())
                 for row in rows:
@@ -68,7 +73,7 @@ def initial_params(case: Case) -> dict[str, Array]:
 
 def initial_state(var: StateVar, reals: Mapping[str, float], param: Array, grad: Array) -> Array:
     """A state variable before its first step, which starts from ``param`` with the gradient ``grad``."""
-    return reference.initial(var.init, {**reals, PARAM: param, GRAD: grad}, str(param.dtype))
+    return reference.initial(var.init, {**reals, PARAM: param, GRAD: grad}, str(param.dtype), var.shape_for(param.shape))
 
 
 def step_env(member: Membership, scalars: dict[str, float], p: Array, g: Array, state: dict[str, Array]) -> dict[str, Any]:
@@ -78,6 +83,8 @@ def step_env(member: Membership, scalars: dict[str, float], p: Array, g: Array, 
 
 def golden(case: Case) -> Trajectory:
     """Evaluate a case: the update by the reference, losses and gradients by the oracle."""
+    if case.base.rule.converse:
+        return _conversation(case)
     params = initial_params(case)
     names = list(params)
     state: dict[str, dict[str, Array]] = {name: {} for name in names}
@@ -126,6 +133,36 @@ def golden(case: Case) -> Trajectory:
             for var in state[n]:
                 rows = out.state[n].setdefault(var, [None] * (step - 1))
                 rows.append(state[n][var])
+    return out
+
+
+def _conversation(case: Case) -> Trajectory:
+    """The golden trajectory of a closure rule."""
+    params = initial_params(case)
+    out = Trajectory(
+        params={n: [] for n in params}, state={n: {} for n in params}, grads={n: [] for n in params}, scalars={n: [] for n in params}
+    )
+    stepper = closure.ReferenceStepper({n: params[n].shape for n in case.initial_groups[0].params}, case.dtype)
+    for step, members in enumerate(case.timeline, 1):
+        seen, skipped = Evaluations.of(list(params)), case.without_gradient(step)
+
+        def evaluate(
+            point: dict[str, Array], step: int = step, seen: Evaluations = seen, skipped: set[str] = skipped
+        ) -> tuple[float, dict[str, Array | None]]:
+            fresh, value = objective(case, step, point)
+            assert value is not None
+            grads = {n: None if n in skipped else fresh[n] for n in fresh}
+            seen.add(point, value, grads)
+            return value, grads
+
+        params, decisions = stepper.step(next(iter(members.values())).setting, params, evaluate)
+        out.evaluations.append(seen)
+        out.decisions.append(decisions)
+        out.loss.append(seen.loss[0])
+        for n in params:
+            out.params[n].append(params[n])
+            out.grads[n].append(seen.grads[n][0])
+            out.scalars[n].append(None)
     return out
 
 

@@ -1,6 +1,7 @@
 """``torch.optim`` optimizers made from the rules: each class has the name, arguments and defaults of its PyTorch namesake.
 
-``from crossoptim.optim import AdamW``. The classes are those that the ``pytorch`` ecosystem binds; torch is loaded on first use.
+``from crossoptim.optim import AdamW``. A rule that PyTorch does not have is a class of its own name, with the specification's arguments:
+``Lion(params, lr=1e-4, beta1=0.9, ...)``. torch is loaded on first use.
 """
 
 from __future__ import annotations
@@ -9,8 +10,24 @@ from typing import Any
 
 from crossoptim.errors import UnavailableError
 from crossoptim.spec.ecosystems.pytorch import pytorch
+from crossoptim.spec.model import Binding, Rule
+from crossoptim.spec.rules import all_rules
 
-_BINDINGS = {binding.name: binding for binding in pytorch.bindings}
+
+def _own(rule: Rule) -> Binding:
+    """A rule as a class under the specification's names."""
+    return Binding(
+        rule.class_name,
+        rule=rule.name,
+        args={option.name: option.name for option in rule.hyper},
+        defaults={option.name: option.default for option in rule.hyper},
+        state={var.name: var.name for var in rule.state},
+        kept={var.name: var.name for var in rule.kept},
+    )
+
+
+_known = {binding.rule for binding in pytorch.bindings}
+_BINDINGS = {b.name: b for b in (*pytorch.bindings, *(_own(rule) for rule in all_rules().values() if rule.name not in _known))}
 __all__ = list(_BINDINGS)
 
 

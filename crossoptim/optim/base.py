@@ -15,7 +15,7 @@ from crossoptim.errors import HyperError
 from crossoptim.golden.oracle import MP, Oracle, initial_kept
 from crossoptim.optim.namespace import Tensors
 from crossoptim.spec.expr import evaluate, parse
-from crossoptim.spec.model import Binding, Rule, Setting
+from crossoptim.spec.model import Binding, Rule, Setting, StateVar, Switch
 from crossoptim.spec.rules import get_rule, resolve
 from crossoptim.spec.trace import GRAD, PARAM
 
@@ -47,8 +47,14 @@ class RuleOptimizer(torch.optim.Optimizer):
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters with options of their own; raises :class:`HyperError` before anything changes."""
-        self.setting({**self.defaults, **param_group})
+        setting = self.setting({**self.defaults, **param_group})
         super().add_param_group(param_group)
+        try:
+            for p in self.param_groups[-1]["params"]:
+                setting.of(tuple(p.shape))
+        except HyperError:
+            self.param_groups.pop()
+            raise
 
     def setting(self, group: Mapping[str, Any]) -> Setting:
         """A parameter group's options in the specification's vocabulary, validated."""
@@ -56,13 +62,24 @@ class RuleOptimizer(torch.optim.Optimizer):
         for foreign, ours in self.binding.args.items():
             given = group[foreign]
             if isinstance(ours, str):
-                values[ours] = given
+                values[ours] = self._ours(foreign, given)
             elif isinstance(given, tuple | list) and len(given) == len(ours):
                 values.update(zip(ours, given, strict=True))
             else:
                 raise HyperError(f"{self.binding.name}: {foreign} = {given!r} is not {len(ours)} numbers (expected {', '.join(ours)})")
-        values.update((s.name, group[s.name]) for s in self.rule.switches if s.name not in self.binding.switches)
+        values.update((s.name, group[s.name]) for s in self.rule.switches if s.name not in values)
         return self.rule.resolve(values)
+
+    def _ours(self, foreign: str, given: Any) -> Any:
+        """What the specification calls a foreign argument's value."""
+        spellings = self.binding.spellings.get(foreign)
+        if not spellings:
+            return given
+        for ours, theirs in spellings.items():
+            if given == theirs:
+                return ours
+        expected = ", ".join(map(repr, spellings.values()))
+        raise HyperError(f"{self.binding.name}: {foreign} = {given!r} is not known (expected one of {expected})")
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -79,14 +96,15 @@ class RuleOptimizer(torch.optim.Optimizer):
             with self.at_gradient_point(), torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            setting = self.setting(group)
+            values = self.setting(group)
             scalars: dict[tuple[float, ...], dict[str, float]] = {}
             for p in group["params"]:
                 if p.grad is None:
                     continue
-                if p.grad.layout != torch.strided:
-                    raise HyperError(f"{self.binding.name}: a gradient has layout {p.grad.layout} (expected a dense gradient)")
-                state = self.state[p]
+                grad = p.grad.to_dense() if self.binding.gradients == "sparse" else p.grad
+                if grad.layout != torch.strided:
+                    raise HyperError(f"{self.binding.name}: a gradient has layout {grad.layout} (expected a dense gradient)")
+                state, setting = self.state[p], values.of(tuple(p.shape))
                 t = int(state.get("step", 0)) + setting.counts
                 if self.rule.kept and self.rule.kept[0].name not in state:
                     state.update(initial_kept(setting))
@@ -96,17 +114,21 @@ class RuleOptimizer(torch.optim.Optimizer):
                     scalars[key] = exact_scalars(setting, t, kept)
                 for var in setting.state:
                     if var.name not in state:
-                        start = evaluate(parse(var.init), {**setting.reals, PARAM: p, GRAD: p.grad}, Tensors)
-                        state[var.name] = start.clone() if isinstance(start, torch.Tensor) else torch.full_like(p, start)
+                        start = evaluate(parse(var.init), {**setting.reals, PARAM: p, GRAD: grad}, Tensors)
+                        state[var.name] = start.clone() if isinstance(start, torch.Tensor) else self._full(var, p, start)
                 numbers = SimpleNamespace(**{**scalars[key], **kept})
-                new, changed = self.rule.update(Tensors, setting.h, numbers, p, p.grad, SimpleNamespace(**state))
+                new, changed = self.rule.update(Tensors, setting.h, numbers, p, grad, SimpleNamespace(**state))
                 # a rule may hand an operand through; state must not alias what others write to
-                state.update({name: value.clone() if value is p or value is p.grad else value for name, value in changed.items()})
+                state.update({name: value.clone() if value is p or value is grad else value for name, value in changed.items()})
                 state.update({var.name: scalars[key][var.name] for var in self.rule.kept})
                 if setting.counts:
                     state["step"] = t
                 p.copy_(new)
         return loss
+
+    @staticmethod
+    def _full(var: StateVar, p: torch.Tensor, start: float) -> torch.Tensor:
+        return torch.full_like(p, start) if var.shape == "parameter" else p.new_full(var.shape_for(tuple(p.shape)), start)
 
     @contextmanager
     def at_gradient_point(self) -> Iterator[None]:
@@ -153,13 +175,23 @@ def specification_binding(name: str) -> Binding:
 def optimizer_class(binding: Binding) -> type[RuleOptimizer]:
     """A class with a binding's argument names and defaults; switches that the binding leaves open are keyword arguments."""
     rule = get_rule(binding.rule)
-    switches = [s for s in rule.switches if s.name not in {*binding.switches, *binding.args}]
+    switches = _left_open(rule, binding)
     parameters = [Parameter("params", Parameter.POSITIONAL_OR_KEYWORD)]
     for name in binding.args:
-        parameters.append(Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, default=binding.defaults.get(name, Parameter.empty)))
+        kind = Parameter.KEYWORD_ONLY if name in binding.keyword_only else Parameter.POSITIONAL_OR_KEYWORD
+        parameters.append(Parameter(name, kind, default=binding.defaults.get(name, Parameter.empty)))
     parameters += [Parameter(s.name, Parameter.KEYWORD_ONLY, default=s.default) for s in switches]
-    members = {"rule": rule, "binding": binding, "__signature__": Signature(parameters), "__doc__": _doc(rule, binding)}
+    members = {"rule": rule, "binding": binding, "__signature__": Signature(sorted(parameters, key=lambda p: p.kind)), "__doc__": _doc(rule, binding)}
+    if rule.converse:
+        from crossoptim.optim.closure import ClosureOptimizer  # which builds on this module
+
+        return type(binding.name, (ClosureOptimizer,), members)
     return type(binding.name, (RuleOptimizer,), members)
+
+
+def _left_open(rule: Rule, binding: Binding) -> list[Switch]:
+    """The switches that a binding neither fixes nor has an argument for."""
+    return [s for s in rule.switches if s.name not in {*binding.switches, *binding.args.values()}]
 
 
 def _doc(rule: Rule, binding: Binding) -> str:
@@ -169,7 +201,9 @@ def _doc(rule: Rule, binding: Binding) -> str:
         docs = [meaning[key] for key in ([ours] if isinstance(ours, str) else ours)]
         default = f" (default: {binding.defaults[name]})" if name in binding.defaults else ""
         lines.append(f"    {name}: {'; '.join(docs)}{default}.")
-    for switch in rule.switches:
-        if switch.name not in {*binding.switches, *binding.args}:
-            lines.append(f"    {switch.name}: {switch.doc}; one of {', '.join(switch.values)} (default: {switch.default}).")
+    for switch in _left_open(rule, binding):
+        lines.append(f"    {switch.name}: {switch.doc}; one of {', '.join(switch.values)} (default: {switch.default}).")
+    if any(var.gradient_point for var in rule.state):
+        lines += ["", "Where the gradient is not taken at the parameter, give ``step`` a closure, or run forward and backward inside"]
+        lines += ["``at_gradient_point()``."]
     return "\n".join([*lines, "", "Sources:", *(f"    {source}" for source in rule.sources)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -21,8 +23,10 @@ class Tensors:
         return torch.maximum(a, torch.as_tensor(b, dtype=a.dtype, device=a.device))
 
     @staticmethod
-    def where(condition: Tensor, a: Tensor | float, b: Tensor | float) -> Tensor:
-        """Select, elementwise; at least one branch is a tensor."""
+    def where(condition: Tensor | bool, a: Tensor | float, b: Tensor | float) -> Any:
+        """Select, elementwise, or as a whole where the condition is one about scalars; at least one branch is a tensor."""
+        if isinstance(condition, bool):
+            return a if condition else b
         return torch.where(condition, a, b)
 
     @staticmethod
@@ -33,7 +37,7 @@ class Tensors:
     @staticmethod
     def sum_rows(x: Tensor) -> Tensor:
         """The sum of each row, as a column."""
-        return torch.sum(x, dim=1, keepdim=True)
+        return torch.sum(x, dim=-1, keepdim=True)
 
     @staticmethod
     def sum_columns(x: Tensor) -> Tensor:
@@ -42,5 +46,20 @@ class Tensors:
 
     @staticmethod
     def transpose(x: Tensor) -> Tensor:
-        """Transpose of a matrix."""
-        return x.T
+        """Transpose of a matrix, or of each matrix of the last two axes."""
+        return x.mT
+
+    @staticmethod
+    def size(x: Tensor) -> Tensor:
+        """How many elements there are, 0-d."""
+        return x.new_full((), x.numel())
+
+    @staticmethod
+    def columns(x: Tensor) -> Tensor:
+        """How long a row is, 0-d."""
+        return x.new_full((), x.shape[-1])
+
+    @staticmethod
+    def epsilon(x: Tensor) -> Tensor:
+        """The machine epsilon of the dtype, 0-d."""
+        return x.new_full((), torch.finfo(x.dtype).eps)

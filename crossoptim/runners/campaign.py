@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from rich.console import Console
 
@@ -19,8 +19,11 @@ from crossoptim.golden.case import Case
 from crossoptim.golden.export import read_manifest, refresh_manifest
 from crossoptim.golden.fixture import VERSION
 from crossoptim.golden.json_text import write_whole
+from crossoptim.golden.refusals.case import RefusalCase
+from crossoptim.golden.schedules.case import ScheduleCase
+from crossoptim.golden.schedules.rates import Rates
 from crossoptim.golden.trajectory import Trajectory
-from crossoptim.runners import recorded
+from crossoptim.runners import recorded, refusals, schedules
 from crossoptim.runners.base import DEFAULT_TIMEOUT, Answer, Description, Runner
 from crossoptim.runners.command import CommandRunner
 from crossoptim.runners.r import Transport, r_child
@@ -29,8 +32,10 @@ from crossoptim.runners.request import PROTOCOL, Mode, read_trajectory
 from crossoptim.spec.ecosystems import all_quirks
 from crossoptim.spec.model import lookup
 
-Golden = Sequence[tuple[Case, Trajectory]]
+Golden = Sequence[tuple[Case, Trajectory] | tuple[ScheduleCase, Rates] | tuple[RefusalCase, None]]
 Tick = Callable[[str], None]
+Run = Callable[[dict[str, Any]], Answer]
+_Found = TypeVar("_Found")
 Source = Literal["auto", "live", "recorded"]
 Reach = Literal["auto", "rpy2", "rscript"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -146,6 +151,11 @@ class Campaign:
             RunnerError: when a command cannot say who it is.
         """
         if not any(self._modes(case) for case, _ in cases):
+            if any(isinstance(case, Case) and case.base.rule.converse for case, _ in cases):
+                raise CrossoptimError(
+                    f"nothing to judge: {plural(len(cases), 'case')} of optimizers that choose where to evaluate run in closed loop only"
+                    f" (expected --mode closed)"
+                )
             raise CrossoptimError(
                 f"nothing to judge: {plural(len(cases), 'case')} without an objective, whose gradients are injected, cannot run"
                 f" in closed loop (expected --mode replay or lockstep)"
@@ -190,7 +200,11 @@ class Campaign:
             self.named.add(name)
         return columns
 
-    def _modes(self, case: Case) -> list[Mode]:
+    def _modes(self, case: Case | ScheduleCase | RefusalCase) -> list[Mode]:
+        if isinstance(case, ScheduleCase | RefusalCase):
+            return [mode for mode in self.modes if mode == "replay"]
+        if case.base.rule.converse:
+            return [mode for mode in self.modes if mode == "closed"]
         return [mode for mode in self.modes if mode != "closed" or case.problem.value is not None]
 
     def _run_lane(self, columns: list[_Column], cases: Golden, tick: Tick, say: Tick) -> dict[str, list[Result]]:
@@ -199,7 +213,12 @@ class Campaign:
             results = out.setdefault(column.implementation.name, [])
             asked = _Patience(column.runner, self.timeout) if column.runner else None
             for case, golden in cases:
-                results.extend(self._judge(column, asked, case, golden))
+                if isinstance(case, Case) and isinstance(golden, Trajectory):
+                    results.extend(self._judge(column, asked, case, golden))
+                elif isinstance(case, ScheduleCase) and isinstance(golden, Rates):
+                    results.extend(self._judge_schedule(column, asked, case, golden))
+                elif isinstance(case, RefusalCase):
+                    results.extend(self._judge_refusals(column, asked, case))
                 tick(f"{column.implementation.name}: {case.id}")
             say(f"{column.implementation.name}: {tally(results)}")
         return out
@@ -213,6 +232,52 @@ class Campaign:
                 case.id, case.optimizer, case.topic, column.implementation.name, column.version, column.source, mode, judgement, case.dtype
             )  # fmt: skip
 
+    def _judge_schedule(self, column: _Column, asked: _Patience | None, case: ScheduleCase, golden: Rates) -> Iterator[Result]:
+        implementation = column.implementation
+        quirks = [q for q in schedules.quirks_of(implementation, case.schedule) if q.id not in self.ignored]
+        for mode in self._modes(case):
+            answer = self._schedule_answer(column, asked, case, golden)
+            found = answer if isinstance(answer, Judgement) else schedules.judgement(case, golden, quirks, answer, implementation.name)
+            yield Result(case.id, case.optimizer, case.topic, implementation.name, column.version, column.source, mode, found)
+
+    def _schedule_answer(self, column: _Column, asked: _Patience | None, case: ScheduleCase, golden: Rates) -> Answer | Judgement:
+        if reason := schedules.unsupported(column.implementation, case):
+            return Judgement("unsupported", True, reason)
+        if column.folder:
+            path = column.folder / f"{case.id}.json"
+            known = self._hashes.get(path.relative_to(self.fixtures / VERSION).as_posix())
+            held = schedules.load_recorded(path, case, golden, known)
+            return held or Judgement("not run", self.source == "auto", "the schedule was not recorded")
+        return self._ask(column, asked, lambda run: run(schedules.request(column.implementation, case)))
+
+    def _judge_refusals(self, column: _Column, asked: _Patience | None, case: RefusalCase) -> Iterator[Result]:
+        implementation = column.implementation
+        for mode in self._modes(case):
+            found = self._reactions(column, asked, case)
+            if not isinstance(found, Judgement):
+                found = refusals.judge_of(implementation, case, self.ignored).judge(found)
+            yield Result(case.id, case.optimizer, case.topic, implementation.name, column.version, column.source, mode, found, case.dtype)
+
+    def _reactions(self, column: _Column, asked: _Patience | None, case: RefusalCase) -> refusals.Reactions | Judgement:
+        if reason := refusals.unsupported(column.implementation, case):
+            return Judgement("unsupported", True, reason)
+        if column.folder:
+            path = column.folder / f"{case.id}.json"
+            held = refusals.load_recorded(path, self._hashes.get(path.relative_to(self.fixtures / VERSION).as_posix()))
+            return held or Judgement("not run", self.source == "auto", "the refusals were not recorded")
+        return self._ask(column, asked, lambda run: refusals.react(column.implementation, case, run))
+
+    def _ask(self, column: _Column, asked: _Patience | None, ask: Callable[[Run], _Found]) -> _Found | Judgement:
+        """What a live column answers."""
+        if column.broken:
+            return Judgement("raises", False, column.broken)
+        if asked is None:
+            return Judgement("not run", True, column.missing)
+        try:
+            return ask(asked.run)
+        except (RunnerError, UnavailableError) as error:
+            return Judgement("raises", False, str(error), details="\n".join(getattr(error, "__notes__", ()))[-_TAIL:])
+
     def _answers(
         self, column: _Column, asked: _Patience | None, case: Case, golden: Trajectory
     ) -> Callable[[Mode], Answer | Judgement]:  # fmt: skip
@@ -224,14 +289,7 @@ class Campaign:
                 return {"outcome": "unsupported", "reason": reason}
             if column.folder:
                 return held.get(mode) or Judgement("not run", self.source == "auto" or mode == "lockstep", f"{mode} was not recorded")
-            if column.broken:
-                return Judgement("raises", False, column.broken)
-            if asked is None:
-                return Judgement("not run", True, column.missing)
-            try:
-                return asked.run(column.implementation.request(case, golden, mode))
-            except (RunnerError, UnavailableError) as error:
-                return Judgement("raises", False, str(error), details="\n".join(getattr(error, "__notes__", ()))[-_TAIL:])
+            return self._ask(column, asked, lambda run: run(column.implementation.request(case, golden, mode)))
 
         return answer
 
@@ -303,6 +361,16 @@ class Campaign:
                 texts: dict[Path, str] = {}
                 for case, golden in cases:
                     tick(f"{implementation.name}: {case.id}")
+                    if isinstance(case, ScheduleCase) and isinstance(golden, Rates):
+                        if not schedules.unsupported(implementation, case):
+                            found = runner.run(schedules.request(implementation, case))
+                            texts[folder / f"{case.id}.json"] = schedules.record_text(case, golden, found)
+                        continue
+                    if isinstance(case, RefusalCase):
+                        if not refusals.unsupported(implementation, case):
+                            texts[folder / f"{case.id}.json"] = refusals.record_text(case, refusals.react(implementation, case, runner.run))
+                        continue
+                    assert isinstance(case, Case) and isinstance(golden, Trajectory)
                     if implementation.unsupported(case):
                         continue
                     answers: dict[str, Answer] = {

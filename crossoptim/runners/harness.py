@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -11,8 +11,11 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from crossoptim.errors import RunnerError, UnavailableError
+from crossoptim.golden.evaluations import Evaluations
+from crossoptim.golden.json_text import read_number
 from crossoptim.golden.reference import DTYPES
 from crossoptim.golden.row import flat, read_row
+from crossoptim.spec.model import shape_beside
 from crossoptim.runners.base import DEFAULT_TIMEOUT, Answer, Description, error_answer, unsupported_answer
 
 Array = NDArray[Any]
@@ -26,7 +29,10 @@ _EVENT_ORDER = ("add_group", "set", "resume")
 
 @dataclass(frozen=True)
 class Start:
-    """What an adapter starts from: the class to make, its names for state and kept numbers (ours → its), dtype, parameters, objective."""
+    """What an adapter starts from: the class to make, its names for state and kept numbers (ours → its), dtype, parameters, objective.
+
+    ``shapes``: ``rows`` or ``columns`` for the state variables that have not the parameter's shape.
+    """
 
     optimizer: str
     state: Mapping[str, str]
@@ -35,6 +41,7 @@ class Start:
     frozen: frozenset[str] = frozenset()
     objective: Mapping[str, Any] | None = None
     kept: Mapping[str, str] = field(default_factory=dict)
+    shapes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,9 @@ class Adapter(Protocol):
     def step(self) -> None:
         """One update."""
 
+    def converse(self, without: Collection[str]) -> tuple[float, Evaluations]:
+        """One step of an optimizer that evaluates where it wants: what it returns, and what it saw; no gradient for ``without``."""
+
     def params(self) -> Tensors:
         """The parameters."""
 
@@ -114,10 +124,26 @@ class LocalRunner(ABC):
 
     def run(self, request: dict[str, Any], timeout: float = DEFAULT_TIMEOUT) -> Answer:
         """Run a case; see :func:`run`."""
-        return run(request, self)
+        return run_schedule(request, self) if request.get("command") == "schedule" else run(request, self)
+
+    def schedule(self, request: Mapping[str, Any], at: list[str]) -> dict[str, Any]:
+        """The rates of a schedule at every step; ``at[0]`` keeps what is being done. Raises :class:`UnavailableError` where it has none."""
+        raise UnavailableError(f"{self.name} has no schedules")
 
     def close(self) -> None:  # noqa: B027  # most have nothing to end
         """Nothing to end."""
+
+
+def run_schedule(request: Mapping[str, Any], runner: LocalRunner) -> Answer:
+    """Run a schedule case; whatever goes wrong becomes an answer that names the step."""
+    at = ["request"]
+    try:
+        with runner.settled():
+            return {"outcome": "ok", "rates": runner.schedule(Fields(request), at)}
+    except UnavailableError as error:
+        return unsupported_answer(str(error))
+    except Exception as error:  # an implementation may raise anything; that is an answer
+        return error_answer(error, at[0])
 
 
 def run(request: Mapping[str, Any], runner: LocalRunner) -> Answer:
@@ -142,7 +168,8 @@ class _Loop:
         optimizer = Fields(request["optimizer"])
         start = read_start(request, optimizer)
         self.shapes = {name: value.shape for name, value in start.params.items()}
-        groups = [GroupOptions(tuple(g["params"]), g["arguments"]) for g in optimizer["groups"]]
+        self.kinds = start.shapes
+        groups = [GroupOptions(tuple(g["params"]), read_arguments(g["arguments"])) for g in optimizer["groups"]]
         adapter = self.runner.open(start)
         self.where = "making the optimizer"
         adapter.construct(groups)
@@ -154,6 +181,12 @@ class _Loop:
             self._events(adapter, request, step, groups)
             members = {name for group in groups for name in group.params}
             without = (set(start.params) - members) | start.frozen | self._none(request, step)
+            if optimizer.get("closure"):
+                self.where = f"step {step}, step(closure)"
+                returned, seen = self._converse(adapter, request, without)
+                out.add(adapter, {name: rows[0] for name, rows in seen.grads.items()}, returned)
+                out.evaluations.append(seen.as_json())
+                continue
             loss = self._gradients(adapter, request, step, without, start.dtype)
             before = adapter.gradients()
             self.where = f"step {step}, step()"
@@ -162,12 +195,20 @@ class _Loop:
             out.add(adapter, before, loss)
         return out.as_json()
 
+    def _converse(self, adapter: Adapter, request: Mapping[str, Any], without: set[str]) -> tuple[float, Evaluations]:
+        if request["mode"] != "closed":
+            raise UnavailableError(f"an optimizer that chooses where to evaluate cannot {request['mode']} gradients (expected mode closed)")
+        returned, seen = adapter.converse(without)
+        if not seen.loss:
+            raise RunnerError("the optimizer did not evaluate its closure")
+        return returned, seen
+
     def _events(self, adapter: Adapter, request: Mapping[str, Any], step: int, groups: list[GroupOptions]) -> None:
         events = [e for e in request["events"] if e.get("step") == step and e["kind"] in _EVENT_ORDER]
         for event in sorted(events, key=lambda e: _EVENT_ORDER.index(e["kind"])):
             self.where = f"step {step}, {event['kind']}"
             if event["kind"] == "add_group":
-                groups.append(GroupOptions(tuple(event["params"]), event["arguments"]))
+                groups.append(GroupOptions(tuple(event["params"]), read_arguments(event["arguments"])))
                 adapter.add_group(groups[-1])
             elif event["kind"] == "set":
                 adapter.set_options(event["group"], event["arguments"])
@@ -193,16 +234,16 @@ class _Loop:
         return loss
 
     def _none(self, request: Mapping[str, Any], step: int) -> set[str]:
-        return {name for e in request["events"] if e["kind"] == "none" and e["step"] == step for name in e["params"]}
+        return {name for e in request["events"] if e["kind"] in ("none", "unused") and e["step"] == step for name in e["params"]}
 
     def _follow_golden(self, adapter: Adapter, golden: Mapping[str, Any], done: int, dtype: str) -> None:
-        def at(rows: Sequence[Any], name: str, label: str) -> Array | None:
+        def at(rows: Sequence[Any], name: str, label: str, kind: str = "") -> Array | None:
             row = rows[done - 1]
-            return None if row is None else start_row(row, self.shapes[name], dtype, label)
+            return None if row is None else start_row(row, shape_beside(self.shapes[name], kind), dtype, label)
 
         params = {name: at(golden["params"][name], name, f"golden/params/{name}") for name in self.shapes}
         state = {
-            name: {var: at(rows, name, f"golden/state/{name}/{var}") for var, rows in golden["state"].get(name, {}).items()}
+            name: {var: at(rows, name, f"golden/state/{name}/{var}", self.kinds.get(var, "")) for var, rows in golden["state"].get(name, {}).items()}
             for name in self.shapes
         }
         adapter.assign(
@@ -224,6 +265,7 @@ class _Recorder:
         }
         self.states: dict[str, dict[str, list[Any]]] = {name: {} for name in self.names}
         self.loss: list[float | None] = []
+        self.evaluations: list[dict[str, Any]] = []
 
     def add(self, adapter: Adapter, before: Mapping[str, Array | None], loss: float | None) -> None:
         for part, values in (("params", adapter.params()), ("gradients", before), ("gradients_after", adapter.gradients())):
@@ -236,7 +278,8 @@ class _Recorder:
         self.steps += 1
 
     def as_json(self) -> dict[str, Any]:
-        return {**self.columns, "state": self.states, "loss": self.loss}
+        evaluations = {"evaluations": self.evaluations} if self.evaluations else {}
+        return {**self.columns, "state": self.states, "loss": self.loss, **evaluations}
 
 
 class Fields(dict[str, Any]):
@@ -253,7 +296,18 @@ def read_start(message: Mapping[str, Any], optimizer: Mapping[str, Any]) -> Star
         raise RunnerError(f"dtype {dtype!r} (expected one of {', '.join(DTYPES)})")
     params = {p["name"]: start_row(p["data"], tuple(p["shape"]), dtype, f"params/{p['name']}") for p in map(Fields, message["params"])}
     frozen = frozenset(name for e in message.get("events", ()) if e["kind"] == "frozen" for name in e["params"])
-    return Start(optimizer["name"], optimizer["state"], dtype, params, frozen, message.get("objective"), optimizer.get("kept", {}))
+    return Start(optimizer["name"], optimizer["state"], dtype, params, frozen, message.get("objective"), optimizer.get("kept", {}), optimizer.get("shapes", {}))
+
+
+def read_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of the protocol, in which a number that is not finite is a string."""
+
+    def said(value: Any) -> Any:
+        if isinstance(value, list):
+            return [said(part) for part in value]
+        return read_number(value) if value in ("NaN", "Inf", "-Inf") else value
+
+    return {key: said(value) for key, value in arguments.items()}
 
 
 def start_row(values: Any, shape: tuple[int, ...], dtype: str, label: str) -> Array:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
+from inspect import signature
 from sysconfig import get_platform
+from typing import Any
 
 import torch
 
 from crossoptim.errors import UnavailableError
+from crossoptim.runners import torch_schedule
 from crossoptim.runners.base import Description
 from crossoptim.runners.harness import Adapter, LocalRunner, Start
 from crossoptim.runners.torch_adapter import details, one_thread_float32, torch_adapter
+from crossoptim.spec.ecosystems.pytorch import pytorch
 
 PATHS = {
     "torch-single": {"foreach": False, "fused": False},
     "torch-foreach": {"foreach": True},
     "torch-fused": {"fused": True},
 }
+_SPARSE = [binding.name for binding in pytorch.bindings if binding.gradients == "sparse"]
 
 
 class TorchRunner(LocalRunner):
@@ -29,13 +34,24 @@ class TorchRunner(LocalRunner):
         return Description(self.name, torch.__version__, get_platform(), details())
 
     def open(self, start: Start) -> Adapter:
-        """An optimizer of the class ``torch.optim.<start.optimizer>``."""
+        """An optimizer of the class ``torch.optim.<start.optimizer>``; one without ``foreach`` or ``fused`` has the single path only."""
         found = getattr(torch.optim, start.optimizer, None)
         if not (isinstance(found, type) and issubclass(found, torch.optim.Optimizer)):
             raise UnavailableError(f"torch.optim {torch.__version__} has no class {start.optimizer!r}")
-        # torch keeps such numbers as float32 tensors
+        known = signature(found).parameters
+        missing = [key for key, wanted in PATHS[self.name].items() if wanted and key not in known]
+        if missing:
+            raise UnavailableError(f"torch.optim.{start.optimizer} has no {missing[0]} form")
+        choice: dict[str, Any] = {key: wanted for key, wanted in PATHS[self.name].items() if key in known}
         make: Callable[..., torch.optim.Optimizer] = found
-        return torch_adapter(start, partial(make, **PATHS[self.name]), number=lambda n: torch.tensor(float(n), dtype=torch.float32))
+        sparse = start.optimizer in _SPARSE
+        # torch keeps such numbers as float32 tensors, SparseAdam as they are
+        number: Callable[[float], Any] = (lambda n: n) if sparse else partial(torch.tensor, dtype=torch.float32)
+        return torch_adapter(start, partial(make, **choice), number, sparse)
+
+    def schedule(self, request: Mapping[str, Any], at: list[str]) -> dict[str, Any]:
+        """A class of ``torch.optim.lr_scheduler``."""
+        return torch_schedule.run(request, at)
 
     def settled(self) -> AbstractContextManager[None]:
         """One thread, default dtype float32."""

@@ -113,6 +113,9 @@ def _golden_tables(golden: Trajectory) -> dict[tuple[str, ...], Rows]:
         tables["params", key] = golden.params[key]
         tables["gradients", key] = golden.grads[key]
         tables |= {("state", key, var): rows for var, rows in golden.state.get(key, {}).items()}
+        for step, seen in enumerate(golden.evaluations, 1):
+            tables["evaluations", str(step), "params", key] = list(seen.params[key])
+            tables["evaluations", str(step), "gradients", key] = seen.grads[key]
     return tables
 
 
@@ -124,6 +127,10 @@ def _leaves(body: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], dict[str
     for key, columns in body.get("state", {}).items():
         for var in columns:
             yield ("state", key, var), columns, var
+    for step, seen in enumerate(body.get("evaluations", ()), 1):
+        for part in ("params", "gradients"):
+            for key in seen[part]:
+                yield ("evaluations", str(step), part, key), seen[part], key
 
 
 def _compress(answer: Mapping[str, Any], tables: Mapping[tuple[str, ...], Rows]) -> dict[str, Any]:
@@ -134,7 +141,7 @@ def _compress(answer: Mapping[str, Any], tables: Mapping[tuple[str, ...], Rows])
         del body["gradients_after"]
     for place, holder, key in _leaves(body):
         reference = tables.get(place, [])
-        holder[key] = [_shorter(row, reference[step] if step < len(reference) else None) for step, row in enumerate(holder[key])]
+        holder[key] = [shorter(row, reference[step] if step < len(reference) else None) for step, row in enumerate(holder[key])]
     return {"outcome": "ok", "trajectory": body}
 
 
@@ -149,12 +156,12 @@ def _expand(run: dict[str, Any], tables: Mapping[tuple[str, ...], Rows], path: P
                 near = reference[step] if step < len(reference) else None
                 if near is None or (row != SAME and len(row.split()) != near.size):
                     raise FixtureError(f"{path}: {'/'.join(place)}, step {step + 1}: {row!r} does not fit the golden row")
-                holder[key][step] = flat(_moved(near, row))
+                holder[key][step] = flat(moved(near, row))
     body.setdefault("gradients_after", body["gradients"])
     return run
 
 
-def _shorter(row: Any, near: Array | None) -> Any:
+def shorter(row: Any, near: Array | None) -> Any:
     """A row as its distance from the golden one, where that is shorter than its digits."""
     if row is None or near is None or not near.size:
         return row
@@ -167,7 +174,8 @@ def _shorter(row: Any, near: Array | None) -> Any:
     return distances if not without_order and len(distances) < len(compact(row)) else row
 
 
-def _moved(near: Array, distances: str) -> Array:
+def moved(near: Array, distances: str) -> Array:
+    """The row that lies so many representable numbers from the golden one."""
     if distances == SAME:
         return near
     ordinals = [int(b) + int(away) for b, away in zip(_ordinals(np.ravel(near)), distances.split(), strict=True)]

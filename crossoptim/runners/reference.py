@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from sysconfig import get_platform
 from typing import Any
@@ -15,12 +15,16 @@ from crossoptim import __version__
 from crossoptim.errors import HyperError, UnavailableError
 from crossoptim.golden import oracle, reference
 from crossoptim.golden.case import Membership
+from crossoptim.golden.closure import ReferenceStepper
+from crossoptim.golden.evaluations import Evaluations
 from crossoptim.golden.trajectory import initial_state, step_env
+from crossoptim.runners import reference_schedule
 from crossoptim.runners.base import Description
 from crossoptim.runners.harness import Adapter, Array, GroupOptions, LocalRunner, Numbers, Start, States, Tensors
 from crossoptim.runners.request import objective_text
 from crossoptim.spec.model import Problem
 from crossoptim.spec.problems import all_problems
+from crossoptim.spec.refusals import misplaced
 from crossoptim.spec.rules import resolve
 from crossoptim.spec.trace import trace
 
@@ -36,6 +40,10 @@ class ReferenceRunner(LocalRunner):
         """An optimizer under the specification's names."""
         return _Optimizer(start)
 
+    def schedule(self, request: Mapping[str, Any], at: list[str]) -> dict[str, Any]:
+        """A schedule under the specification's names."""
+        return reference_schedule.run(request, at)
+
 
 make = ReferenceRunner
 
@@ -49,16 +57,25 @@ class _Optimizer:
         self._state: States = {}
         self._count: dict[str, int] = {}
         self._kept: dict[str, dict[str, float]] = {}
+        self._stepper: ReferenceStepper | None = None
 
     def construct(self, groups: Sequence[GroupOptions]) -> None:
         self._groups = []
         self._state = {name: {} for name in self._params}
         self._count = dict.fromkeys(self._params, 0)
         self._kept = {}
+        self._stepper = None
+        if not groups:
+            self._require_places([])
         for group in groups:
             self.add_group(group)
 
+    def _require_places(self, groups: Sequence[Sequence[str]]) -> None:
+        if sentence := misplaced(self.start.optimizer, groups):
+            raise HyperError(sentence)
+
     def add_group(self, group: GroupOptions) -> None:
+        self._require_places([*(params for params, _ in self._groups), group.params])
         self._groups.append((group.params, dict(resolve(self.start.optimizer, dict(group.arguments)).values)))
 
     def set_options(self, group: int, arguments: Mapping[str, Any]) -> None:
@@ -103,10 +120,11 @@ class _Optimizer:
 
     def step(self) -> None:
         for number, (params, values) in enumerate(self._groups):
-            setting = resolve(self.start.optimizer, values)
-            equation = trace(setting)
+            base = resolve(self.start.optimizer, values)
             for index, name in enumerate(params, 1):
                 gradient, param = self._gradients[name], self._params[name]
+                setting = base.of(param.shape)
+                equation = trace(setting)
                 if gradient is None:
                     continue
                 self._count[name] += setting.counts
@@ -115,7 +133,7 @@ class _Optimizer:
                     if var.name not in state:
                         state[var.name] = initial_state(var, setting.reals, param, gradient)
                 current = {var.name: state[var.name] for var in setting.state}
-                if name not in self._kept:
+                if not self._kept.get(name):
                     self._kept[name] = oracle.initial_kept(setting)
                 scalars = oracle.rounded_scalars(setting, self._count[name], self._kept[name])
                 self._kept[name] = oracle.kept_after(scalars)
@@ -123,6 +141,24 @@ class _Optimizer:
                 outputs = reference.step(equation, env, self.start.dtype)
                 self._params[name] = outputs.pop("p")
                 state.update(outputs)
+
+    def converse(self, without: Collection[str]) -> tuple[float, Evaluations]:
+        names, values = self._groups[0]
+        if self._stepper is None:
+            self._stepper = ReferenceStepper({name: self._params[name].shape for name in names}, self.start.dtype)
+        seen = Evaluations.of(list(self._params))
+
+        def evaluate(point: Tensors) -> tuple[float, Mapping[str, Array | None]]:
+            self._params.update(point)
+            self.zero_gradients()
+            loss = self.backward()
+            self.drop_gradients(without)
+            seen.add(self.params(), loss, self.gradients())
+            return loss, self.gradients()
+
+        end, _ = self._stepper.step(resolve(self.start.optimizer, values), self._params, evaluate)
+        self._params.update(end)
+        return seen.loss[0], seen
 
     def params(self) -> Tensors:
         return dict(self._params)
@@ -137,10 +173,10 @@ class _Optimizer:
         return {name: dict(numbers) for name, numbers in self._kept.items()}
 
     def save(self) -> Any:
-        return copy.deepcopy((self._groups, self._state, self._count, self._kept))
+        return copy.deepcopy((self._groups, self._state, self._count, self._kept, self._stepper))
 
     def load(self, saved: Any) -> None:
-        self._groups, self._state, self._count, self._kept = copy.deepcopy(saved)
+        self._groups, self._state, self._count, self._kept, self._stepper = copy.deepcopy(saved)
 
     def assign(self, params: Tensors, state: States, count: Mapping[str, int], kept: Numbers) -> None:
         self._params.update(params)

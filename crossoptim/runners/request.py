@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from crossoptim.errors import RunnerError
 from crossoptim.golden.case import Case
 from crossoptim.golden.oracle import kept_after
+from crossoptim.golden.evaluations import Evaluations, read_evaluations
 from crossoptim.golden.row import flat, read_row
 from crossoptim.golden.trajectory import Rows, Trajectory, initial_params
 from crossoptim.spec.expr import Symbols, name
-from crossoptim.spec.model import Binding, Problem, Setting
+from crossoptim.spec.model import Binding, Interval, Problem, Setting
 from crossoptim.spec.trace import statements, trace
 
 PROTOCOL = 1
@@ -23,15 +24,18 @@ Mode = Literal["replay", "closed", "lockstep"]
 
 
 def unsupported(binding: Binding | None, case: Case) -> str | None:
-    """Why a binding cannot run a case, or None: a hyperparameter that differs from its default but has no foreign argument."""
+    """Why a binding cannot run a case, or None: a hyperparameter without foreign argument, a start outside the foreign bounds."""
     if binding is None:
         variants = [f"{s.name} = {case.base.values[s.name]}" for s in case.base.rule.switches if case.base.values[s.name] != s.default]
-        return f"no class implements {case.rule} with {' and '.join(variants)}"
-    reachable = {ours for target in binding.args.values() for ours in ([target] if isinstance(target, str) else target)}
+        return f"no class implements {case.rule}{' with ' if variants else ''}{' and '.join(variants)}"
     settings = [m.setting for members in case.timeline for m in members.values()]
     for option in case.base.rule.hyper:
-        if option.name not in reachable and any(s.values[option.name] != option.default for s in settings):
+        if binding.foreign(option.name) is None and any(s.values[option.name] != option.default for s in settings):
             return f"{binding.name} has no argument for {option.name}"
+    first = case.base.with_values(**case.initial_groups[0].hyper)
+    for ours, interval in binding.bounds.items():
+        if first.values[ours] is not None and first.values[ours] not in Interval(interval):
+            return f"{binding.name}: {ours} = {first.values[ours]} is outside {interval}"
     return None
 
 
@@ -39,10 +43,14 @@ def arguments(setting: Setting, binding: Binding | None) -> dict[str, Any]:
     """A setting in the foreign vocabulary, or in ours where there is no binding."""
     if binding is None:
         return dict(setting.values)
-    values = setting.values
-    return {
-        foreign: values[ours] if isinstance(ours, str) else [values[key] for key in ours] for foreign, ours in binding.args.items()
-    }  # fmt: skip
+
+    def said(foreign: str, ours: str | tuple[str, ...]) -> Any:
+        if not isinstance(ours, str):
+            return [setting.values[key] for key in ours]
+        spelled = binding.spellings.get(foreign)
+        return spelled[setting.values[ours]] if spelled else setting.values[ours]
+
+    return {foreign: said(foreign, ours) for foreign, ours in binding.args.items()}
 
 
 def run_request(case: Case, golden: Trajectory, mode: Mode, implementation: str, binding: Binding | None = None) -> dict[str, Any]:
@@ -65,6 +73,8 @@ def run_request(case: Case, golden: Trajectory, mode: Mode, implementation: str,
             ],
             "state": dict(binding.state) if binding else {var.name: var.name for var in case.base.rule.state},
             "kept": dict(binding.kept) if binding else {var.name: var.name for var in case.base.rule.kept},
+            **({"shapes": shapes} if (shapes := case.base.rule.state_shapes) else {}),
+            **({"closure": True} if case.base.rule.converse else {}),
         },
         "events": [_event(case, event, binding) for event in case.events],
     }
@@ -177,10 +187,11 @@ def read_trajectory(answer: Mapping[str, Any], case: Case, where: str) -> Trajec
                 raise RunnerError(f"{where}: step {step}, params/{key}: nothing (expected {list(shapes[key])})")
     return Trajectory(
         params=params,
-        state=_read_state(body.get("state"), case, where, lambda value, key, label: rows(value, shapes[key], label)),
+        state=_read_state(body.get("state"), case, where, lambda value, key, var: rows(value, case.state_shape(var, shapes[key]), f"state/{key}/{var}")),
         grads=table("gradients"),
         grads_after=table("gradients_after"),
         loss=_read_loss(body.get("loss"), case, where),
+        evaluations=_read_evaluations(body.get("evaluations"), case, where) if case.base.rule.converse else [],
     )
 
 
@@ -196,7 +207,14 @@ def _read_state(given: Any, case: Case, where: str, rows: Callable[[Any, str, st
         if key not in params or unknown:
             name, known = (f"{key}/{unknown[0]}", variables) if key in params else (key, params)
             raise RunnerError(f"{where}: state/{name}: no such name (expected one of {', '.join(known) or 'none'})")
-    return {key: {var: rows(column, key, f"state/{key}/{var}") for var, column in given.get(key, {}).items()} for key in params}
+    return {key: {var: rows(column, key, var) for var, column in given.get(key, {}).items()} for key in params}
+
+
+def _read_evaluations(given: Any, case: Case, where: str) -> list[Evaluations]:
+    try:
+        return read_evaluations(given, case)
+    except ValueError as error:
+        raise RunnerError(f"{where}: {error}") from None
 
 
 def _read_loss(given: Any, case: Case, where: str) -> list[float | None]:

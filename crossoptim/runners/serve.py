@@ -15,6 +15,7 @@ from crossoptim.runners.harness import Adapter, Array, Fields, GroupOptions, Loc
 from crossoptim.runners.registry import get_implementation, local_runner
 from crossoptim.runners.request import PROTOCOL, arguments
 from crossoptim.runners.stdio import channel
+from crossoptim.spec.model import shape_beside
 from crossoptim.spec.rules import resolve
 
 
@@ -29,12 +30,13 @@ class _Session:
     counts: bool
     count: dict[str, int]
     steps: int = 0
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
-    def tensor(self, name: str, row: Any, label: str) -> Array:
-        """A row as an array of the parameter's shape."""
+    def tensor(self, name: str, row: Any, label: str, var: str = "") -> Array:
+        """A row as an array of the shape of the parameter, or of its state variable."""
         if name not in self.shapes:
             raise UnknownNameError("parameter", name, list(self.shapes))
-        return start_row(row, self.shapes[name], self.dtype, label)
+        return start_row(row, shape_beside(self.shapes[name], self.kinds.get(var, "")), self.dtype, label)
 
     def tensors(self, rows: Mapping[str, Any], label: str) -> Tensors:
         """The rows that are present, by parameter."""
@@ -70,6 +72,7 @@ class Server:
         commands: dict[str, Callable[[Fields], Answer]] = {
             "describe": self._describe,
             "run": self._run,
+            "schedule": self._run,
             "open": self._open,
             "step": self._step,
             "state": self._state,
@@ -109,6 +112,7 @@ class Server:
             "name": binding.name if binding else setting.rule.name,
             "state": binding.state if binding else {var.name: var.name for var in setting.rule.state},
             "kept": binding.kept if binding else {var.name: var.name for var in setting.rule.kept},
+            "shapes": setting.rule.state_shapes,
         }
         start = read_start(message, optimizer)
         with runner.settled():
@@ -116,7 +120,8 @@ class Server:
             adapter.construct([GroupOptions(tuple(start.params), arguments(setting, binding))])
         self.opened += 1
         shapes = {name: value.shape for name, value in start.params.items()}
-        self.sessions[self.opened] = _Session(runner, adapter, shapes, start.dtype, setting.counts, dict.fromkeys(start.params, 0))
+        count = dict.fromkeys(start.params, 0)
+        self.sessions[self.opened] = _Session(runner, adapter, shapes, start.dtype, setting.counts, count, kinds=start.shapes)
         return {"session": self.opened}
 
     def _session(self, message: Fields) -> _Session:
@@ -146,7 +151,7 @@ class Server:
         session = self._session(message)
         params = session.tensors(message["params"], "params")
         state = {
-            name: {var: session.tensor(name, row, f"state/{name}/{var}") for var, row in rows.items() if row is not None}
+            name: {var: session.tensor(name, row, f"state/{name}/{var}", var) for var, row in rows.items() if row is not None}
             for name, rows in message["state"].items()
         }
         count = {name: int(message["count"][name]) for name in session.shapes}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -12,12 +12,13 @@ import torch
 from torch import Tensor
 
 from crossoptim.errors import HyperError, RunnerError
+from crossoptim.golden.evaluations import Evaluations
 from crossoptim.optim.namespace import Tensors as TensorNamespace
 from crossoptim.runners.harness import Adapter, Array, GroupOptions, Numbers, Start, States, Tensors
 from crossoptim.spec.expr import evaluate, parse
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
-MakeOptimizer = Callable[[list[dict[str, Any]]], torch.optim.Optimizer]
+MakeOptimizer = Callable[..., torch.optim.Optimizer]
 
 _settling = threading.RLock()
 
@@ -41,16 +42,24 @@ def details() -> dict[str, Any]:
     return {"torch": torch.__version__, "cpu": torch.backends.cpu.get_cpu_capability(), "default_dtype": "float32", "threads": 1}
 
 
-def torch_adapter(start: Start, make: MakeOptimizer, number: Callable[[float], Any]) -> Adapter:
-    """An adapter: ``make`` builds the optimizer from groups, ``number`` turns a step count or kept number into what its state holds."""
-    return _TorchOptimizer(start, make, number)
+def torch_adapter(start: Start, make: MakeOptimizer, number: Callable[[float], Any], sparse: bool = False) -> Adapter:
+    """An adapter.
+
+    Args:
+        start: what it starts from.
+        make: builds the optimizer from groups and the options of the first one.
+        number: turns a step count or kept number into what the optimizer's state holds.
+        sparse: whether it takes gradients as sparse tensors, of the entries that are not zero.
+    """
+    return _TorchOptimizer(start, make, number, sparse)
 
 
 class _TorchOptimizer:
-    def __init__(self, start: Start, make: MakeOptimizer, number: Callable[[float], Any]) -> None:
+    def __init__(self, start: Start, make: MakeOptimizer, number: Callable[[float], Any], sparse: bool) -> None:
         self.start = start
         self._make = make
         self._number = number
+        self._sparse = sparse
         self._dtype = DTYPES[start.dtype]
         self._tensors = {
             name: torch.from_numpy(value.copy()).requires_grad_(name not in start.frozen) for name, value in start.params.items()
@@ -66,10 +75,12 @@ class _TorchOptimizer:
         unknown = [name for name in group.params if name not in self._tensors]
         if unknown:
             raise RunnerError(f"parameter {unknown[0]!r} does not exist (expected one of {', '.join(self._tensors)})")
-        return {"params": [self._tensors[name] for name in group.params], **_options(group.arguments)}
+        given = {key: value for key, value in _options(group.arguments).items() if value is not None}  # None: the class finds it itself
+        return {"params": [self._tensors[name] for name in group.params], **given}
 
     def construct(self, groups: Sequence[GroupOptions]) -> None:
-        self._optimizer = self._make([self._group(group) for group in groups])
+        # some classes read an option where they are made, not in the group
+        self._optimizer = self._make([self._group(group) for group in groups], **_options(groups[0].arguments if groups else {}))
 
     def add_group(self, group: GroupOptions) -> None:
         self._optimizer.add_param_group(self._group(group))
@@ -85,12 +96,14 @@ class _TorchOptimizer:
             tensor.grad = None
 
     def add_gradients(self, gradients: Tensors) -> None:
-        for name, fresh in gradients.items():
+        for name, values in gradients.items():
             tensor = self._tensors[name]
+            fresh = torch.from_numpy(values.copy())
+            fresh = fresh.to_sparse() if self._sparse else fresh
             if tensor.grad is None:
-                tensor.grad = torch.from_numpy(fresh.copy())
+                tensor.grad = fresh
             else:
-                tensor.grad.add_(torch.from_numpy(fresh.copy()))
+                tensor.grad.add_(fresh)
 
     def backward(self) -> float:
         with self._evaluation_point():
@@ -100,6 +113,9 @@ class _TorchOptimizer:
             loss: Tensor = env["loss"]
             if loss.requires_grad:
                 loss.backward()  # type: ignore[no-untyped-call]
+        if self._sparse:
+            for tensor in self._tensors.values():
+                tensor.grad = None if tensor.grad is None else tensor.grad.to_dense().to_sparse()
         return float(loss.detach())
 
     def _evaluation_point(self) -> AbstractContextManager[None]:
@@ -115,6 +131,18 @@ class _TorchOptimizer:
 
     def step(self) -> None:
         self._optimizer.step()
+
+    def converse(self, without: Collection[str]) -> tuple[float, Evaluations]:
+        seen = Evaluations.of(list(self._tensors))
+
+        def closure() -> Tensor:
+            self.zero_gradients()
+            loss = self.backward()
+            self.drop_gradients(without)
+            seen.add(self.params(), loss, self.gradients())
+            return torch.tensor(loss, dtype=self._dtype)
+
+        return float(self._optimizer.step(closure)), seen
 
     def params(self) -> Tensors:
         return {name: _array(tensor) for name, tensor in self._tensors.items()}
@@ -155,7 +183,7 @@ class _TorchOptimizer:
 
 
 def _array(tensor: Tensor) -> Array:
-    return tensor.detach().cpu().numpy().copy()
+    return tensor.detach().to_dense().cpu().numpy().copy()
 
 
 def _options(arguments: Mapping[str, Any]) -> dict[str, Any]:

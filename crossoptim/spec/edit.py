@@ -7,13 +7,15 @@ from dataclasses import replace
 from functools import cache
 
 from crossoptim.errors import CrossoptimError
-from crossoptim.spec.expr import Expr, name, parse, rebuild
-from crossoptim.spec.model import Edit, Effect, GradientAfter, Precision
-from crossoptim.spec.trace import GRAD, Equation
+from crossoptim.spec.expr import Expr, name, parse, rebuild, walk
+from crossoptim.spec.model import Edit, Effect, GradientAfter, HalfPrecision, Precision
+from crossoptim.spec.trace import GRAD, PARAM, Equation
 
 
 def match(node: Expr, pattern: Expr, bound: dict[str, Expr]) -> bool:
     """Whether ``node`` is the expression ``pattern``; names in capitals match any operand, which ``bound`` then holds."""
+    if node is pattern:  # a graph has far fewer nodes than its text
+        return True
     if pattern.op == "name" and pattern.label.isupper():
         return match(node, bound.setdefault(pattern.label, node), {})
     return (node.op, node.label, node.value, len(node.args)) == (pattern.op, pattern.label, pattern.value, len(pattern.args)) and all(
@@ -43,6 +45,29 @@ def _applied(equation: Equation, effects: tuple[Effect, ...]) -> Equation:
 def float32_scalars(effects: Iterable[Effect]) -> dict[str, str]:
     """The scalars that these effects make float32 numbers, each with which of its operations are."""
     return {name: effect.operations for effect in effects if isinstance(effect, Precision) for name in effect.scalars}
+
+
+def half_precision(equation: Equation, effects: Iterable[Effect]) -> frozenset[int]:
+    """The ids of the nodes that these effects make with bfloat16 numbers."""
+    found: set[int] = set()
+    for effect in effects:
+        if isinstance(effect, HalfPrecision):
+            root = equation.outputs[PARAM]
+            first = next((a for node in walk(root) if (a := _operand(node, effect.first)) is not None), None)
+            last = _operand(root, effect.last)
+            if first is None or last is None:
+                raise CrossoptimError(f"{equation.id}: the pattern {effect.first!r} or {effect.last!r} does not occur in the equation")
+            inside = {id(first)}
+            for node in walk(last):  # operands come before their users
+                if any(id(arg) in inside for arg in node.args):
+                    inside.add(id(node))
+            found |= inside
+    return frozenset(found)
+
+
+def _operand(node: Expr, pattern: str) -> Expr | None:
+    bound: dict[str, Expr] = {}
+    return bound["A"] if match(node, parse(pattern), bound) else None
 
 
 def _substitute(equation: Equation, edit: Edit) -> Equation:

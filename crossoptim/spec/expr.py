@@ -26,7 +26,7 @@ BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "<=": operator.le,
     ">=": operator.ge,
 }
-CALLS = ("sqrt", "maximum", "where", "sum", "sum_rows", "sum_columns", "matmul", "transpose", "exp", "log", "tanh")
+CALLS = ("sqrt", "maximum", "where", "sum", "sum_rows", "sum_columns", "matmul", "transpose", "size", "columns", "epsilon", "exp", "log", "tanh", "cos", "floor")
 _PRECEDENCE = {"<": 1, ">": 1, "<=": 1, ">=": 1, "+": 2, "-": 2, "*": 3, "/": 3, "neg": 4, "**": 5}
 
 
@@ -79,6 +79,9 @@ class Expr:
     def __pow__(self, other: Operand) -> Expr:
         return call("**", self, other)
 
+    def __rpow__(self, other: Operand) -> Expr:
+        return call("**", other, self)
+
     def __neg__(self) -> Expr:
         return call("neg", self)
 
@@ -118,6 +121,9 @@ def call(op: str, *args: Operand) -> Expr:
 
 class Symbols:
     """The namespace that rules, schedules and problems run on when they are traced."""
+
+    pi = name("pi")
+    number = staticmethod(number)
 
     def __getattr__(self, op: str) -> Callable[..., Expr]:
         if op not in CALLS:
@@ -165,20 +171,21 @@ def evaluate(
     """Evaluate a graph on any number type: operators come from the values, functions from the namespace ``xp``."""
     memo = {} if memo is None else memo
     for node in walk(root):
-        if id(node) in memo:
-            continue
-        args = [memo[id(a)] for a in node.args]
-        if node.op == "name":
-            memo[id(node)] = env[node.label]
-        elif node.op == "number":
-            memo[id(node)] = literal(node.value)
-        elif node.op == "neg":
-            memo[id(node)] = -args[0]
-        elif node.op in BINARY:
-            memo[id(node)] = BINARY[node.op](*args)
-        else:
-            memo[id(node)] = getattr(xp, node.op)(*args)
+        if id(node) not in memo:
+            memo[id(node)] = operate(node, [memo[id(a)] for a in node.args], env, xp, literal)
     return memo[id(root)]
+
+
+def operate(node: Expr, args: list[Any], env: Mapping[str, Any], xp: Any, literal: Callable[[float], Any]) -> Any:
+    """One node's value from those of its operands."""
+    match node.op:
+        case "name":
+            return env[node.label]
+        case "number":
+            return literal(node.value)
+        case "neg":
+            return -args[0]
+    return BINARY[node.op](*args) if node.op in BINARY else getattr(xp, node.op)(*args)
 
 
 def text(root: Expr, named: Mapping[int, str] | None = None) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, Literal, TypeVar
 
 from crossoptim.errors import HyperError, UnknownNameError
+from crossoptim.spec.conversation import Conversation
 
 Predicate = Callable[[Any], bool]
 
@@ -23,6 +24,11 @@ class Interval:
 
     text: str
 
+    def ends(self) -> list[float]:
+        """The finite ends that belong to the interval."""
+        low, high = (float(part) for part in self.text[1:-1].split(","))
+        return [end for end, bracket in ((low, self.text[0]), (high, self.text[-1])) if bracket in "[]" and end in self and math.isfinite(end)]
+
     def __contains__(self, value: float) -> bool:
         low, high = (float(part) for part in self.text[1:-1].split(","))
         above = value >= low if self.text[0] == "[" else value > low
@@ -35,22 +41,39 @@ class Real:
     """A real hyperparameter: name, default, interval of admissible values, one line of meaning.
 
     ``example`` is a value at which it is felt within thirty steps: what the standard cases and the tests set. ``symbol`` is its LaTeX.
+    Where the default is None, None stands for a number that the equation finds itself.
     """
 
     name: str
-    default: float
+    default: float | None
     interval: str
     doc: str = ""
     example: float | None = None
     symbol: str = ""
 
-    def validate(self, rule: str, value: object) -> float:
+    def validate(self, rule: str, value: object) -> float | None:
         """Return ``value`` as a float or raise :class:`HyperError`."""
+        if value is None and self.default is None:
+            return None
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise HyperError(f"{rule}: {self.name} = {value!r} is not a number (expected a number in {self.interval})")
         if math.isnan(value) or value not in Interval(self.interval):
             raise HyperError(f"{rule}: {self.name} = {value} is outside {self.interval}")
         return float(value)
+
+
+@dataclass(frozen=True)
+class Whole(Real):
+    """A hyperparameter that is a whole number."""
+
+    def validate(self, rule: str, value: object) -> int | None:
+        """Return ``value`` as an int or raise :class:`HyperError`."""
+        number = super().validate(rule, value)
+        if number is None:
+            return None
+        if number != int(number):
+            raise HyperError(f"{rule}: {self.name} = {value} is not a whole number (expected one in {self.interval})")
+        return int(number)
 
 
 @dataclass(frozen=True)
@@ -97,9 +120,19 @@ class Switch:
 Hyper = Real | Flag
 
 
+def shape_beside(parameter: tuple[int, ...], kind: str) -> tuple[int, ...]:
+    """The parameter's shape; for ``rows`` one number for each row (a column), for ``columns`` for each column (a row), of the last two axes."""
+    match kind:
+        case "rows":
+            return (*parameter[:-1], 1)
+        case "columns":
+            return (*parameter[:-2], 1, *parameter[-1:])
+    return parameter
+
+
 @dataclass(frozen=True)
 class StateVar:
-    """A tensor that an optimizer keeps for each parameter, of the parameter's shape and dtype.
+    """A tensor that an optimizer keeps for each parameter, of the parameter's dtype and, unless ``shape`` says otherwise, its shape.
 
     ``init`` is its value before the first step as expression text, which may name hyperparameters, the parameter ``p`` and the first
     gradient ``g``. ``when`` says for which settings it exists; it may look at switches, flags, and whether a number is zero, nothing finer.
@@ -112,6 +145,11 @@ class StateVar:
     doc: str = ""
     gradient_point: bool = False
     symbol: str = ""
+    shape: Literal["parameter", "rows", "columns"] = "parameter"
+
+    def shape_for(self, parameter: tuple[int, ...]) -> tuple[int, ...]:
+        """Its shape beside a parameter."""
+        return shape_beside(parameter, self.shape)
 
 
 @dataclass(frozen=True)
@@ -136,6 +174,15 @@ class Constraint:
 
 
 @dataclass(frozen=True)
+class Fact:
+    """What an equation asks of the parameter's shape: ``h`` holds the answer, true or false, under this name."""
+
+    name: str
+    holds: Callable[[tuple[int, ...]], bool]
+    doc: str = ""
+
+
+@dataclass(frozen=True)
 class Preset:
     """A name under which a setting of a rule is known: ``adamw`` is ``adam`` with decoupled weight decay."""
 
@@ -154,6 +201,14 @@ class Rule:
     since its state exists, and the numbers ``k`` that were kept; under a kept number's name it returns the value to keep;
     ``update(xp, h, c, p, g, s)`` returns the new parameter and a dict of the new state. ``h`` holds hyperparameters and switches, ``c`` the
     scalars and the kept numbers as they were before the step, ``s`` the state.
+
+    A rule of kind ``closure`` chooses itself where to evaluate: it has neither, but a conversation ``converse(xp, h, memory, x)`` (see
+    :mod:`crossoptim.spec.conversation`), whose ``h`` also holds ``conduct``, and the same as text, ``algorithm``.
+
+    A rule of kind ``reducing`` may depend on the shape of the parameter: through ``facts``, which ``h`` holds too, and ``takes``, the
+    condition on the shape under which it steps at all.
+
+    ``class_name`` is what the equation's class is called in the rule's file, and the optimizer's where no library has given it a name.
     """
 
     name: str
@@ -169,11 +224,22 @@ class Rule:
     kept: tuple[Kept, ...]
     scalars: Callable[..., dict[str, Any]]
     update: Callable[..., tuple[Any, dict[str, Any]]]
+    converse: Callable[..., Conversation] | None = None
+    conduct: Mapping[str, Any] = field(default_factory=dict)
+    algorithm: str = ""
+    facts: tuple[Fact, ...] = ()
+    takes: Constraint | None = None
+    class_name: str = ""
 
     def examples(self) -> dict[str, float | bool]:
         """A value of each hyperparameter at which it is felt; numbers without an example are left out."""
         values = {o.name: o.example if isinstance(o, Real) else not o.default for o in self.hyper}
         return {name: value for name, value in values.items() if value is not None}
+
+    @property
+    def state_shapes(self) -> dict[str, str]:
+        """``rows`` or ``columns`` for the state variables that have not the parameter's shape."""
+        return {var.name: var.shape for var in self.state if var.shape != "parameter"}
 
     def options(self) -> Iterator[Hyper | Switch]:
         """All hyperparameters, then all switches."""
@@ -204,11 +270,23 @@ class Setting:
 
     rule: Rule
     values: Mapping[str, Any]
+    facts: Mapping[str, bool] = field(default_factory=dict)
+
+    def of(self, shape: tuple[int, ...]) -> Setting:
+        """The setting with the facts about a parameter of this shape; without, a square matrix is meant.
+
+        Raises:
+            HyperError: where the rule does not take such a parameter.
+        """
+        if self.rule.takes and not self.rule.takes.holds(shape):
+            raise HyperError(f"{self.rule.name}: a parameter has shape {list(shape)} (expected {self.rule.takes.text})")
+        return replace(self, facts={fact.name: fact.holds(shape) for fact in self.rule.facts}) if self.rule.facts else self
 
     @property
     def h(self) -> SimpleNamespace:
-        """The values as attributes, as the equation reads them."""
-        return SimpleNamespace(**self.values)
+        """The values and facts as attributes, as the equation reads them."""
+        facts = self.facts or {fact.name: fact.holds((2, 2)) for fact in self.rule.facts}
+        return SimpleNamespace(**self.values, **facts)
 
     @property
     def state(self) -> tuple[StateVar, ...]:
@@ -227,8 +305,8 @@ class Setting:
 
     @property
     def reals(self) -> dict[str, float]:
-        """The real hyperparameters."""
-        return {o.name: self.values[o.name] for o in self.rule.hyper if isinstance(o, Real)}
+        """The real hyperparameters that are numbers."""
+        return {o.name: v for o in self.rule.hyper if isinstance(o, Real) and (v := self.values[o.name]) is not None}
 
     def with_values(self, **changes: object) -> Setting:
         """A copy with some values changed, validated again."""
@@ -272,7 +350,10 @@ class Binding:
 
     ``args`` maps the foreign argument to our hyperparameter, or to several for a vector argument (``betas``). ``switches`` are the settings
     that it implements. ``state`` maps our variable to the foreign key. ``defaults`` are the foreign defaults, by foreign argument name;
-    ``bounds`` the foreign admissible intervals where they differ from ours. ``kept`` maps our kept numbers to the foreign keys.
+    ``bounds`` the foreign admissible intervals of our hyperparameters where they differ. ``kept`` maps our kept numbers to the foreign keys. Arguments in
+    ``keyword_only`` are given by name.
+    ``spellings`` says for a foreign argument what it calls our values, where it calls them something else. ``gradients`` is the layout in
+    which it takes them: sparse gradients hold the entries that are not zero.
     """
 
     name: str
@@ -283,7 +364,26 @@ class Binding:
     switches: Mapping[str, str] = field(default_factory=dict)
     bounds: Mapping[str, str] = field(default_factory=dict)
     kept: Mapping[str, str] = field(default_factory=dict)
+    spellings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    keyword_only: tuple[str, ...] = ("maximize",)
     source: str = ""
+    gradients: Literal["dense", "sparse"] = "dense"
+
+    def foreign(self, ours: str) -> str | None:
+        """The argument that sets one of our hyperparameters or switches, or a part of it; None where there is none."""
+        return next((foreign for foreign, own in self.args.items() if ours == own or (not isinstance(own, str) and ours in own)), None)
+
+    def implements(self, setting: Setting) -> bool:
+        """Whether the class runs a setting's switches: each is what the class fixes, or what one of its arguments can say."""
+        said = {ours: foreign for foreign, ours in self.args.items() if isinstance(ours, str)}
+
+        def runs(switch: Switch) -> bool:
+            value = setting.values[switch.name]
+            if switch.name in said:
+                return value in self.spellings.get(said[switch.name], switch.values)
+            return bool(value == self.switches.get(switch.name, switch.default))
+
+        return self.rule == setting.rule.name and all(map(runs, setting.rule.switches))
 
 
 @dataclass(frozen=True)
@@ -306,12 +406,24 @@ class Precision:
     """These scalars are float32 numbers.
 
     ``operations`` says which of the operations that make them are float32 ones: ``"all"`` (powers may then miss by an ulp, as vectorised
-    libm does), the ``"last"`` one on operands that were made in double, or ``"none"``: made in double, then held in float32.
-    A kept number is named by what a step makes of it: ``mu_product_new``.
+    libm does), those that the step count enters (``"counted"``: it is a float32 tensor there), the ``"last"`` one on operands that were
+    made in double, or ``"none"``: made in double, then held in float32. A kept number is named by what a step makes of it: ``mu_product_new``;
+    it is a float32 number before the first step already.
     """
 
     scalars: tuple[str, ...]
-    operations: Literal["all", "last", "none"] = "all"
+    operations: Literal["all", "counted", "last", "none"] = "all"
+
+
+@dataclass(frozen=True)
+class HalfPrecision:
+    """These operations of the new parameter are made with bfloat16 numbers: from ``first`` to ``last``.
+
+    Both name an operand by ``A`` in a pattern as in :class:`Edit`; ``first`` occurs somewhere in the graph, ``last`` is the whole of it.
+    """
+
+    first: str
+    last: str
 
 
 @dataclass(frozen=True)
@@ -321,7 +433,34 @@ class Raises:
     message: str
 
 
-Effect = Edit | GradientAfter | Precision | Raises
+@dataclass(frozen=True)
+class Conduct:
+    """A closure rule's conversation goes on with these values in place of the rule's own ``conduct``."""
+
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Forgets:
+    """Once resumed, a closure rule finds at each step the memory that was loaded, but for what it ``keeps``."""
+
+    keeps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LeavesZeros:
+    """``zero_grad()`` leaves zeros, so that a parameter that takes no part in the next loss takes the step of a zero gradient."""
+
+
+@dataclass(frozen=True)
+class StartsAs:
+    """A state variable starts from this expression, in the values of the first group: what the constructor is given."""
+
+    variable: str
+    init: str
+
+
+Effect = Edit | GradientAfter | Precision | HalfPrecision | Raises | Conduct | Forgets | LeavesZeros | StartsAs
 
 
 @dataclass(frozen=True)
@@ -352,17 +491,34 @@ class QuirkSite:
     """What a quirk's condition may look at.
 
     ``h``: the setting's values; ``shapes``: of all parameters that step; ``late_start``: whether some parameter of a group has its first
-    gradient after another one had.
+    gradient after another one had; ``dtype``: of the run; ``resumes``: whether it is resumed; ``edge``: where a closure rule
+    comes to losses that are not finite, whether the gradient there is finite (``loss``) or not (``gradient``).
+    ``group``: its 0-based number; ``added``: whether it joined an optimizer that was there; ``updates``: the most that a parameter takes;
+    ``loaded``: whether the parameter's state has by now been loaded from a saved one.
+    ``first``: the values of the first group, which the constructor is given; ``new_state``: the variables that its group began without.
     """
 
     h: Any
     shapes: tuple[tuple[int, ...], ...]
     late_start: bool
+    dtype: str = "float64"
+    resumes: bool = False
+    edge: Literal["", "loss", "gradient"] = ""
+    group: int = 0
+    added: bool = False
+    updates: int = 1
+    loaded: bool = False
+    first: Any = None
+    new_state: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class Ecosystem:
-    """A foreign library: what it calls things, and its quirks."""
+    """A foreign library: what it calls things, and its quirks.
+
+    ``refusals`` holds what its constructors' errors say: class (empty for all of them), then a probe's id, kind or option (``*`` for any),
+    then a part of the message, in which ``{argument}`` stands for the foreign argument.
+    """
 
     name: str
     title: str
@@ -370,14 +526,12 @@ class Ecosystem:
     package: str
     bindings: tuple[Binding, ...]
     quirks: tuple[Quirk, ...] = ()
+    schedules: tuple[Binding, ...] = ()
+    refusals: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def binding(self, setting: Setting) -> Binding | None:
         """The first class that implements the setting's switches, or None."""
-        for binding in self.bindings:
-            defaults = {s.name: binding.switches.get(s.name, s.default) for s in setting.rule.switches}
-            if binding.rule == setting.rule.name and all(setting.values[k] == v for k, v in defaults.items()):
-                return binding
-        return None
+        return next((binding for binding in self.bindings if binding.implements(setting)), None)
 
 
 _Entry = TypeVar("_Entry")

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from crossoptim.spec.expr import Expr, Symbols, name, names, number, parse, text, walk
-from crossoptim.spec.model import Flag, Real, Rule, Setting
+from crossoptim.spec.model import Flag, Real, Rule, Setting, Whole
 
 PARAM, GRAD, STEP = "p", "g", "t"
 NEW = "_new"
@@ -18,11 +18,12 @@ NEW = "_new"
 
 @dataclass(frozen=True, eq=False)
 class Equation:
-    """One setting's equation as a graph.
+    """One setting's equation as a graph; of a rule that chooses where to evaluate, its ``algorithm`` as text and nothing else.
 
     ``scalars`` are graphs over hyperparameters, ``t`` and the kept numbers; those that end in ``_new`` are what is kept. ``outputs`` are
     graphs over ``p``, ``g``, the old state, hyperparameters, scalars and the kept numbers as they were: the new parameter under ``"p"``,
-    each new state variable under its name, and what the step leaves in ``.grad`` under ``"g"``.
+    each new state variable under its name, and what the step leaves in ``.grad`` under ``"g"``. ``shapes`` holds the shape of each state
+    variable that has not the parameter's.
     """
 
     id: str
@@ -32,6 +33,8 @@ class Equation:
     reals: tuple[str, ...]
     init: dict[str, str]
     kept: dict[str, str] = field(default_factory=dict)
+    algorithm: str = ""
+    shapes: dict[str, str] = field(default_factory=dict)
 
     @property
     def state(self) -> tuple[str, ...]:
@@ -54,21 +57,24 @@ class Equation:
             "kept": self.kept,
             "scalars": [[key, text(value)] for key, value in self.scalars.items()],
             "update": [list(pair) for pair in self.statements],
+            **({"shapes": self.shapes} if self.shapes else {}),
+            **({"algorithm": self.algorithm.splitlines()} if self.algorithm else {}),
         }
 
     @cached_property
     def sha256(self) -> str:
         """Hash of the equation's text: a fixture made from another equation is not this one's."""
         start = [f"{key} = {value}" for key, value in (*self.init.items(), *self.kept.items())]
+        start += [f"{key}: {shape}" for key, shape in self.shapes.items()]
         scalars = [f"{key} = {text(value)}" for key, value in self.scalars.items()]
-        lines = [self.id, *start, *scalars, *(f"{key} = {value}" for key, value in self.statements)]
+        lines = [self.id, *start, *scalars, *(f"{key} = {value}" for key, value in self.statements), *self.algorithm.splitlines()]
         return sha256("\n".join(lines).encode()).hexdigest()
 
 
 def trace(setting: Setting) -> Equation:
     """Run the rule on symbols for one setting. Settings that take the same branches share one equation."""
-    branches = tuple((o.name, bool(v) if isinstance(o, Real) else v) for o in setting.rule.options() for v in [setting.values[o.name]])
-    return _trace(setting.rule, branches)
+    numbers = {o.name for o in setting.rule.hyper if isinstance(o, Real) and not isinstance(o, Whole)}
+    return _trace(setting.rule, tuple((k, bool(v) if k in numbers and v is not None else v) for k, v in vars(setting.h).items()))
 
 
 @cache
@@ -77,6 +83,9 @@ def _trace(rule: Rule, branches: tuple[tuple[str, Any], ...]) -> Equation:
     h_taken = SimpleNamespace(**taken)
     reals = [o.name for o in rule.hyper if isinstance(o, Real)]
     consulted: set[str] = set()
+    if rule.converse:
+        return Equation(_identity(rule, taken, consulted), rule.name, {}, {}, tuple(reals), {}, algorithm=rule.algorithm)
+    reals = [key for key in reals if isinstance(taken[key], bool)]  # a whole number and a missing one decide about the graph, not in it
     symbols = {key: Expr("name", label=key, truth=taken[key], on_truth=consulted.add) if key in reals else taken[key] for key in taken}
     h = SimpleNamespace(**symbols)
     xp = Symbols()
@@ -100,15 +109,18 @@ def _trace(rule: Rule, branches: tuple[tuple[str, Any], ...]) -> Equation:
         reals=tuple(key for key in reals if key in needed),
         init={var.name: var.init for var in state},
         kept={key: var.init for key, var in kept.items()},
+        shapes={var.name: var.shape for var in state if var.shape != "parameter"},
     )
 
 
 def _identity(rule: Rule, taken: dict[str, Any], consulted: set[str]) -> str:
     """The rule's name with what makes this equation differ from the default one: terms that are on, flags, switches."""
-    parts = []
+    parts = [fact.name for fact in rule.facts if taken[fact.name]]
     for option in rule.options():
         value = taken[option.name]
-        if isinstance(option, Real | Flag):
+        if isinstance(option, Real) and option.default is None:
+            parts += [option.name] if value is not None else []
+        elif isinstance(option, Real | Flag) and (rule.converse or not isinstance(option, Whole)):
             if value and (isinstance(option, Flag) or option.name in consulted):
                 parts.append(option.name)
         elif value != option.default:

@@ -1,7 +1,7 @@
 protocol_version <- 1L
 
 implementations <- function() {
-  torch <- list(describe = describe_torch, run = run_torch)
+  torch <- list(describe = describe_torch, run = run_torch, schedule = run_torch_schedule)
   list(
     "base-r" = list(describe = describe_base_r, run = run_base_r),
     "r-torch" = torch,
@@ -11,7 +11,7 @@ implementations <- function() {
 
 #' Answer one request of the protocol
 #'
-#' @param line One JSON object as text: a `describe`, `run` or `stop` request.
+#' @param line One JSON object as text: a `describe`, `run`, `schedule` or `stop` request.
 #' @return One JSON object as text, on one line. An error becomes an answer with `"outcome": "error"`;
 #'   this function never throws, and whatever it prints goes to standard error.
 #' @examples
@@ -75,9 +75,16 @@ dispatch <- function(request) {
       c(list(outcome = "ok", protocol = protocol_version, implementation = request$implementation), facts)
     },
     run = list(outcome = "ok", trajectory = find_implementation(request)$run(request)),
+    schedule = {
+      schedule <- find_implementation(request)$schedule
+      if (is.null(schedule)) {
+        unsupported(sprintf("%s has no schedules", request$implementation))
+      }
+      list(outcome = "ok", rates = schedule(request))
+    },
     stop = list(outcome = "ok"),
     abort(
-      sprintf("unknown command '%s' (expected describe, run or stop)", request$command %||% "none"),
+      sprintf("unknown command '%s' (expected describe, run, schedule or stop)", request$command %||% "none"),
       "crossoptim_request_error"
     )
   )

@@ -15,7 +15,16 @@ param_names <- function(request) {
 # Parameters whose gradient is None at a step.
 without_gradient <- function(request, step) {
   frozen <- Filter(function(event) event$kind == "frozen", request$events)
-  as.character(unlist(lapply(c(frozen, events_at(request, "none", step)), function(event) event$params)))
+  named_in(c(frozen, events_at(request, "none", step)))
+}
+
+# Parameters that take no part in the loss of a step.
+unused <- function(request, step) {
+  named_in(events_at(request, "unused", step))
+}
+
+named_in <- function(events) {
+  as.character(unlist(lapply(events, function(event) event$params)))
 }
 
 read_golden <- function(request) {

@@ -85,15 +85,20 @@ optimizer_class <- function(name) {
 
 read_arguments <- function(arguments) {
   lapply(arguments, function(value) {
-    if (is.list(value)) read_row(value) else if (is.logical(value)) value else read_number(value)
+    if (is.list(value)) unlist(lapply(value, read_argument)) else read_argument(value)
   })
+}
+
+read_argument <- function(value) {
+  if (is.logical(value) || (is.character(value) && !value %in% c("NaN", "Inf", "-Inf"))) value else read_number(value)
 }
 
 # The optimizer under test, over a named list of parameters; knows in which order it holds them.
 new_subject <- function(optimizer, params) {
   class <- optimizer_class(optimizer$name)
   as_group <- function(group) {
-    arguments <- read_arguments(group$arguments)
+    # NULL: the class finds it itself.
+    arguments <- read_arguments(Filter(Negate(is.null), group$arguments))
     unknown <- setdiff(names(arguments), names(formals(class)))
     if (length(unknown) > 0) {
       unsupported(sprintf("%s has no argument %s", optimizer$name, paste(unknown, collapse = ", ")))
@@ -104,14 +109,14 @@ new_subject <- function(optimizer, params) {
   members <- unlist(lapply(optimizer$groups, function(group) group$params))
   build <- function() {
     # R torch wants the learning rate as an argument even where every group has its own.
-    do.call(class, c(list(params = groups), groups[[1]][-1]))
+    do.call(class, c(list(params = groups), if (length(groups) > 0) groups[[1]][-1]))
   }
   self <- build()
 
   list(
     members = function() members,
     zero_grad = function() self$zero_grad(),
-    step = function() self$step(),
+    step = function(...) self$step(...),
     set = function(group, arguments) {
       for (name in names(arguments)) {
         self$param_groups[[group]][[name]] <<- arguments[[name]]
@@ -149,8 +154,9 @@ new_subject <- function(optimizer, params) {
 run_torch <- function(request) {
   require_torch()
   where <- "constructing"
+  trajectory <- if (isTRUE(request$optimizer$closure)) torch_conversation else torch_trajectory
   withCallingHandlers(
-    torch_trajectory(request, function(text) where <<- text),
+    trajectory(request, function(text) where <<- text),
     error = function(e) {
       if (!inherits(e, "crossoptim_error")) {
         message <- paste0(where, ": ", conditionMessage(e))
@@ -160,14 +166,17 @@ run_torch <- function(request) {
   )
 }
 
+torch_params <- function(request, dtype) {
+  frozen <- without_gradient(request, 0)
+  params <- lapply(request$params, function(param) as_tensor(param, dtype)$requires_grad_(!param$name %in% frozen))
+  stats::setNames(params, param_names(request))
+}
+
 torch_trajectory <- function(request, at) {
   dtype <- torch_dtype(request$dtype)
+  params <- torch_params(request, dtype)
   shapes <- lapply(request$params, function(param) as.integer(unlist(param$shape)))
-  frozen <- without_gradient(request, 0)
-  params <- lapply(request$params, function(param) {
-    as_tensor(param, dtype)$requires_grad_(!param$name %in% frozen)
-  })
-  names(params) <- names(shapes) <- param_names(request)
+  names(shapes) <- names(params)
   closed <- identical(request$mode, "closed")
   loss <- if (closed) compile_objective(request$objective, params, dtype)
   gradients <- lapply(request$gradients, lapply, read_row)
@@ -187,6 +196,7 @@ torch_trajectory <- function(request, at) {
     if (!accumulate) {
       subject$zero_grad()
     }
+    left <- lapply(params[unused(request, step)], function(param) copy_row(param$grad))
 
     at(sprintf("step %d, backward", step))
     if (closed) {
@@ -198,7 +208,9 @@ torch_trajectory <- function(request, at) {
     for (name in names(params)) {
       param <- params[[name]]
       row <- gradients[[name]][[step]]
-      if (name %in% without || (!closed && is.null(row))) {
+      if (name %in% names(left)) {
+        param$grad <- left[[name]]
+      } else if (name %in% without || (!closed && is.null(row))) {
         param$grad <- NULL
       } else if (!closed) {
         inject(param, row_tensor(row, shapes[[name]], dtype), accumulate)

@@ -5,7 +5,9 @@ A case's id is ``optimizer/label-problem-f32|f64``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from crossoptim.golden.case import Case, Event, Group
@@ -24,9 +26,18 @@ class Cases:
         lr: the learning rate of all cases that do not say another; the rule's example by default.
         steps: how many steps a case has unless it says otherwise.
         dtypes: in which dtypes, likewise.
+        problems: by what problem another one is replaced, for an optimizer that does not take all parameters.
     """
 
-    def __init__(self, optimizer: str, lr: float | None = None, steps: int = 30, dtypes: str = "f32 f64") -> None:
+    def __init__(
+        self,
+        optimizer: str,
+        lr: float | None = None,
+        steps: int = 30,
+        dtypes: str = "f32 f64",
+        problems: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self.problems = problems
         self.optimizer, self.steps, self.dtypes, self._topic = optimizer, steps, dtypes, ""
         self.base = resolve(optimizer)
         self.lr = float(self.base.rule.examples()["lr"]) if lr is None else lr
@@ -54,6 +65,7 @@ class Cases:
         **hyper: Any,
     ) -> None:
         """Add the case in each dtype."""
+        problem = self.problems.get(problem, problem)
         for short in (dtypes or self.dtypes).split():
             self.collected.append(
                 Case(

@@ -4,7 +4,7 @@ from crossoptim.golden.case import Event, Group
 from crossoptim.golden.cases import Cases
 from crossoptim.golden.cases.events import add_events, add_extremes
 
-adam = Cases("adam", lr=0.1)
+adam = Cases("adam", lr=0.1, steps=20)
 
 adam.topic("plain")
 adam.add("plain", "Adam in a ravine")
@@ -43,6 +43,14 @@ adam.topic("amsgrad")
 adam.add("amsgrad", "the largest second moment is kept", amsgrad=True, beta2=0.9)
 adam.add("amsgrad", "the largest second moment is kept, gradients from a table", problem="injected", dtypes="f64", amsgrad=True, beta2=0.5)
 adam.add("amsgrad_decay", "amsgrad with weight decay", dtypes="f64", amsgrad=True, weight_decay=0.1, beta2=0.9)
+
+adam.add(
+    "amsgrad_switched_on",
+    "amsgrad set in mid-run: the maximum starts there",
+    dtypes="f64",
+    beta2=0.9,
+    events=(Event("set", 11, hyper={"amsgrad": True}),),
+)
 
 adam.topic("maximize")
 adam.add("maximize", "ascent", maximize=True, lr=0.01)
@@ -93,13 +101,21 @@ adam.add(
 )
 add_extremes(adam, amsgrad=True, weight_decay=0.1)
 
-adamw = Cases("adamw", lr=0.1)
+adamw = Cases("adamw", lr=0.1, steps=20)
 
 adamw.topic("plain")
 adamw.add("plain", "the default decay of 0.01")
 adamw.add("plain", "a network with tensors of several shapes", problem="iris", dtypes="f64")
 adamw.add("plain", "Adam when there is no decay", problem="mtcars", dtypes="f32", weight_decay=0.0)
 
+adamw.topic("amsgrad")
+adamw.add(
+    "amsgrad_switched_on",
+    "amsgrad set in mid-run: the maximum starts there",
+    dtypes="f64",
+    beta2=0.9,
+    events=(Event("set", 11, hyper={"amsgrad": True}),),
+)
 adamw.topic("weight decay")
 adamw.add("decay_large", "decay that is felt", weight_decay=0.5)
 adamw.add("decay_flip", "lr times decay above one flips the sign", dtypes="f64", lr=0.5, weight_decay=3.0)

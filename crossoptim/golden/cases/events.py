@@ -67,6 +67,15 @@ def add_events(cases: Cases, **hyper: Any) -> None:
         **hyper,
     )
     cases.add(
+        "unused",
+        f"one parameter takes no part in the loss at steps {at(9)}, {at(9) + 1} and {at(21)}: what zero_grad() left must not move it",
+        problem="injected",
+        dtypes="f64",
+        flags=("UnusedParameter",),
+        events=tuple(Event("unused", step, params=("matrix",)) for step in (at(9), at(9) + 1, at(21))),
+        **hyper,
+    )
+    cases.add(
         "frozen",
         "one parameter never has a gradient",
         problem="injected",

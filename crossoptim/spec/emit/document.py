@@ -10,6 +10,8 @@ from crossoptim.spec.ecosystems import all_ecosystems
 from crossoptim.spec.model import Binding, Ecosystem, Flag, Quirk, Real, Rule
 from crossoptim.spec.problems import all_problems
 from crossoptim.spec.rules import all_rules
+from crossoptim.spec.schedule import REQUIRED, Choice, Number, Option, Schedule, Whole
+from crossoptim.spec.schedules import all_schedules
 from crossoptim.spec.trace import Equation
 
 SCHEMA = "crossoptim/spec/1"
@@ -20,6 +22,7 @@ def document(equations: Iterable[Equation]) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "rules": {name: rule_document(rule) for name, rule in all_rules().items()},
+        "schedules": {name: schedule_document(schedule) for name, schedule in all_schedules().items()},
         "equations": {e.id: {**e.as_json(), "sha256": e.sha256} for e in sorted(equations, key=lambda e: e.id)},
         "problems": {
             problem.name: {
@@ -74,6 +77,27 @@ def _hyper(option: Real | Flag) -> dict[str, Any]:
     return {"name": option.name, **kind, "default": option.default, "doc": option.doc}
 
 
+def schedule_document(schedule: Schedule) -> dict[str, Any]:
+    """One schedule's metadata; its equation, which depends on the options, stands in each fixture."""
+    return {
+        "title": schedule.title,
+        "doc": schedule.doc,
+        "sources": list(schedule.sources),
+        "witness": schedule.witness,
+        "options": [_schedule_option(option) for option in schedule.options],
+        "constraints": [constraint.text for constraint in schedule.constraints],
+    }
+
+
+def _schedule_option(option: Option) -> dict[str, Any]:
+    out: dict[str, Any] = {"name": option.name, "type": type(option).__name__.lower(), "doc": option.doc}
+    if isinstance(option, Number | Whole):
+        out["interval"] = option.interval
+    if isinstance(option, Choice):
+        out["values"] = list(option.values)
+    return out if option.default is REQUIRED else {**out, "default": option.default}
+
+
 def ecosystem_document(ecosystem: Ecosystem) -> dict[str, Any]:
     """One library: its classes, names, defaults and quirks."""
     return {
@@ -81,6 +105,7 @@ def ecosystem_document(ecosystem: Ecosystem) -> dict[str, Any]:
         "language": ecosystem.language,
         "package": ecosystem.package,
         "classes": {binding.name: binding_document(binding) for binding in ecosystem.bindings},
+        "schedules": {binding.name: binding_document(binding) for binding in ecosystem.schedules},
         "quirks": {quirk.id: quirk_document(quirk) for quirk in ecosystem.quirks},
     }
 

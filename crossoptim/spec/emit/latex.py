@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from crossoptim.spec.expr import Expr, names, parse
-from crossoptim.spec.trace import GRAD, PARAM, STEP, Equation
+from crossoptim.spec.rules import get_rule
+from crossoptim.spec.trace import GRAD, NEW, PARAM, STEP, Equation
 
-SYMBOLS = {
+SYMBOLS = {  # of names that many rules have; a rule's own are with the rule
     PARAM: r"\theta",
     "lr": r"\eta",
     "beta1": r"\beta_1",
@@ -16,13 +19,10 @@ SYMBOLS = {
     "weight_decay": r"\lambda",
     "momentum": r"\mu",
     "dampening": r"\tau",
-    "v_max": r"v^{\max}",
-    "velocity": "v",
-    "lookahead": r"\tilde{\theta}",
 }
 _PRECEDENCE = {"<": 1, ">": 1, "<=": 1, ">=": 1, "+": 2, "-": 2, "*": 3, "/": 3, "neg": 2, "**": 5}
 _INFIX = {"+": "+", "-": "-", "*": r"\,", "<": "<", ">": ">", "<=": r"\le", ">=": r"\ge"}
-_CALLS = {"exp": r"\exp", "log": r"\log", "tanh": r"\tanh", "maximum": r"\max"}
+_CALLS = {"exp": r"\exp", "log": r"\log", "tanh": r"\tanh", "cos": r"\cos", "maximum": r"\max"}
 _ATOM = 6
 
 
@@ -44,15 +44,15 @@ def latex(equation: Equation) -> str:
 
 def lines(equation: Equation) -> list[tuple[str, str]]:
     """Left and right sides: the scalars, then the statements of the update."""
-    symbols = _symbols(equation)
+    symbols = symbols_of(equation)
     scalars = [(symbols[key], render(value, symbols)) for key, value in equation.scalars.items()]
     return scalars + [(symbols.get(label) or symbol(label), render(parse(source), symbols)) for label, source in equation.statements]
 
 
-def symbol(name: str) -> str:
-    """A name's symbol: from the table, one letter as it is, a letter and a number with a subscript, anything else upright."""
-    if name in SYMBOLS:
-        return SYMBOLS[name]
+def symbol(name: str, own: Mapping[str, str] = MappingProxyType({})) -> str:
+    """A name's symbol: a rule's own, a common one, one letter as it is, a letter and a number with a subscript, anything else upright."""
+    if name in own or name in SYMBOLS:
+        return own.get(name) or SYMBOLS[name]
     if match := re.fullmatch(r"([A-Za-z])(\d+)", name):
         return f"{match[1]}_{{{match[2]}}}"
     return name if len(name) == 1 else _upright(name)
@@ -62,13 +62,16 @@ def _upright(name: str) -> str:
     return r"\mathrm{" + name.replace("_", r"\_") + "}"
 
 
-def _symbols(equation: Equation) -> dict[str, str]:
-    """Symbols with the time that an equation gives them: state and parameter before and after, scalars of this step."""
+def symbols_of(equation: Equation) -> dict[str, str]:
+    """Symbols with the time that an equation gives them: state, parameter and kept numbers before and after, scalars of this step."""
+    rule = get_rule(equation.rule)
+    own = {part.name: part.symbol for part in (*rule.hyper, *rule.state, *rule.kept) if getattr(part, "symbol", "")}
     found = {GRAD: r"g_{t}", f"{GRAD}_new": r"g'_{t}", STEP: "t"}
-    for key in (PARAM, *equation.state):
-        found |= {key: f"{symbol(key)}_{{t-1}}", f"{key}_new": f"{symbol(key)}_{{t}}"}
+    found |= {key: symbol(key, own) for key in equation.reals}
+    for key in (PARAM, *equation.state, *equation.kept):
+        found |= {key: f"{symbol(key, own)}_{{t-1}}", f"{key}{NEW}": f"{symbol(key, own)}_{{t}}"}
     for key, value in equation.scalars.items():
-        found[key] = _upright(key) + ("_{t}" if STEP in names(value) else "")
+        found.setdefault(key, _upright(key) + ("_{t}" if STEP in names(value) else ""))
     return found
 
 

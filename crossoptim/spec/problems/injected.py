@@ -75,3 +75,18 @@ empty = Problem(
     params=(ProblemParam("vector", (2,), (0.75, -1.25)), ProblemParam("nothing", (0,), ())),
     gradients=lambda step: {"vector": _sequence(211 * step, 2), "nothing": ()},
 )
+
+
+def _thinned(step: int) -> dict[str, tuple[float, ...]]:
+    """The plain table with an entry in every third place, another third at each step; the last tensor has one at every other step."""
+    kept = {key: tuple(g if (i + step) % 3 == 0 else 0.0 for i, g in enumerate(values)) for key, values in _plain(step).items()}
+    return {**kept, "scalar": tuple(g if step % 2 else 0.0 for g in _plain(step)["scalar"])}
+
+
+sparse = Problem(
+    name="sparse",
+    title="gradients from a table, zero at two places of three",
+    source="this project",
+    params=_PARAMS,
+    gradients=_thinned,
+)

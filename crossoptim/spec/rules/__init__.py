@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Literal
+from inspect import cleandoc
+from types import MappingProxyType
+from typing import Any, Literal
 
+from crossoptim.errors import CrossoptimError
 from crossoptim.spec.discover import discover
-from crossoptim.spec.model import Constraint, Hyper, Kept, Preset, Rule, Setting, StateVar, Switch, lookup
+from crossoptim.spec.model import Constraint, Fact, Hyper, Kept, Preset, Rule, Setting, StateVar, Switch, lookup
 
 
 def rule(
@@ -23,8 +26,11 @@ def rule(
     switches: Sequence[Switch] = (),
     constraints: Sequence[Constraint] = (),
     presets: Sequence[Preset] = (),
+    facts: Sequence[Fact] = (),
+    takes: Constraint | None = None,
+    conduct: Mapping[str, Any] = MappingProxyType({}),
 ) -> Callable[[type], Rule]:
-    """Turn a class with ``scalars`` and ``update`` into a :class:`Rule`."""
+    """Turn a class with ``scalars`` and ``update`` into a :class:`Rule`; one of kind ``closure`` has ``converse`` and ``algorithm``."""
     return lambda equation: Rule(
         name=name,
         title=title,
@@ -36,10 +42,20 @@ def rule(
         switches=tuple(switches),
         constraints=tuple(constraints),
         presets=tuple(presets),
+        facts=tuple(facts),
+        takes=takes,
         witness=witness,
-        scalars=equation.__dict__["scalars"],
-        update=equation.__dict__["update"],
+        scalars=_nothing if kind == "closure" else equation.__dict__["scalars"],
+        update=_nothing if kind == "closure" else equation.__dict__["update"],
+        converse=equation.__dict__.get("converse"),
+        conduct=conduct,
+        algorithm=cleandoc(equation.__dict__.get("algorithm", "")),
+        class_name=equation.__name__,
     )
+
+
+def _nothing(*_: Any) -> Any:
+    raise CrossoptimError("a rule that chooses where to evaluate has no equation (expected a conversation)")
 
 
 @cache

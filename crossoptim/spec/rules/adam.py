@@ -25,7 +25,7 @@ from crossoptim.spec.rules import rule
     state=[
         StateVar("m", doc="first moment: moving average of the gradient"),
         StateVar("v", doc="second moment: moving average of the squared gradient"),
-        StateVar("v_max", when=lambda h: h.amsgrad, doc="the largest second moment so far"),
+        StateVar("v_max", when=lambda h: h.amsgrad, doc="the largest second moment so far", symbol=r"v^{\max}"),
     ],
     switches=[
         Switch(

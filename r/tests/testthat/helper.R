@@ -107,7 +107,7 @@ r_torch_bindings <- function() {
 
 # A value of spec.json as R writes it.
 stated <- function(value) {
-  if (is.logical(value)) value else read_row(as.list(value))
+  if (is.null(value) || is.logical(value)) value else read_row(as.list(value))
 }
 
 construct <- function(bound, ...) {
@@ -116,7 +116,8 @@ construct <- function(bound, ...) {
 
 # The interval of one number of an argument: the library's own, else the specification's; NULL for a flag.
 interval <- function(bound, argument, position) {
-  bound$class$bounds[[argument]] %||% bound$hyper[[bound$class$args[[argument]][[position]]]]$interval
+  name <- bound$class$args[[argument]][[position]]
+  bound$class$bounds[[name]] %||% bound$hyper[[name]]$interval
 }
 
 # The finite ends of an interval such as "[0, 1)", each with a value just beyond it.

@@ -1,0 +1,10 @@
+"""Cases of RAdam: long enough that the step becomes adaptive, which with usual memories is at the sixth."""
+
+from crossoptim.golden.cases import Cases
+from crossoptim.golden.cases.standard import STEPS, add_standard
+
+radam = Cases("radam", steps=STEPS, dtypes="f64")
+add_standard(radam)
+
+radam.topic("eps")
+radam.add("eps_zero_gradients_zero", "no eps, and gradients that are zero until the step is adaptive", problem="zeros", steps=6, eps=0.0)

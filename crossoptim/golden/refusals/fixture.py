@@ -1,0 +1,62 @@
+"""Fixture files of refusals: the probes as JSON, checked on the way in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from crossoptim.errors import FixtureError
+from crossoptim.golden.fixture import file_sha256, validate
+from crossoptim.golden.json_text import pretty, read
+from crossoptim.golden.refusals.case import RefusalCase, all_refusal_cases
+from crossoptim.spec.refusals import ONE_GROUP, Probe, given
+
+SCHEMA = "crossoptim/refusals/1"
+
+
+def to_text(case: RefusalCase) -> str:
+    """The fixture file of a case."""
+    return pretty(as_json(case)) + "\n"
+
+
+def as_json(case: RefusalCase) -> dict[str, Any]:
+    """The fixture of a case as plain data."""
+    return {
+        "schema": SCHEMA,
+        "id": case.id,
+        "optimizer": case.topic,
+        "rule": case.base.rule.name,
+        "switches": {switch.name: case.base.values[switch.name] for switch in case.base.rule.switches},
+        "given": given(case.base.rule),
+        "probes": [_probe(probe, given(case.base.rule)) for probe in case.probes],
+    }
+
+
+def _probe(probe: Probe, shared: Mapping[str, Any]) -> dict[str, Any]:
+    own = {key: value for key, value in probe.values.items() if key not in shared or key == probe.option}
+    out: dict[str, Any] = {"id": probe.id, "kind": probe.kind, "set": own}
+    if probe.groups != ONE_GROUP:
+        out["groups"] = [{"params": list(params), "set": dict(values)} for params, values in probe.groups]
+    return {**out, "refusal": probe.refusal} if probe.refusal else out
+
+
+def load(path: Path, expected_sha256: str | None = None) -> tuple[RefusalCase, None]:
+    """Read a fixture and check that it is what the specification says; it has no trajectory.
+
+    Raises:
+        FixtureError: truncated, another schema version, a hash that is not the manifest's, or probes that are not the specification's.
+    """
+    data = read(path)
+    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+        got = data.get("schema") if isinstance(data, dict) else type(data).__name__
+        raise FixtureError(f"{path}: schema {got!r} (expected {SCHEMA!r})")
+    if expected_sha256 is None:
+        validate(data, "refusals", path)  # a file with the manifest's hash was validated when it was written
+    elif file_sha256(path) != expected_sha256:
+        raise FixtureError(f"{path}: its sha256 is not the manifest's (changed by hand? regenerate with: crossoptim export)")
+    case = all_refusal_cases().get(data.get("id", ""))
+    if case is None or json.loads(to_text(case)) != data:
+        raise FixtureError(f"{path}: not what the specification refuses (regenerate with: crossoptim export)")
+    return case, None

@@ -1,0 +1,1 @@
+"""Golden learning rates: cases of schedules, their exact values, and their fixture files."""

@@ -1,0 +1,168 @@
+"""Refusal cases and the protocol's ``run``: an optimizer is made, no step is taken; its answers, and their recording."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from crossoptim.check.refusals import Reaction, RefusalJudge
+from crossoptim.errors import FixtureError
+from crossoptim.golden.fixture import file_sha256, validate
+from crossoptim.golden.json_text import pretty, read
+from crossoptim.golden.refusals.case import RefusalCase
+from crossoptim.runners.base import Answer
+from crossoptim.runners.registry import Implementation
+from crossoptim.runners.request import PROTOCOL
+from crossoptim.spec.ecosystems import get_ecosystem
+from crossoptim.spec.model import Binding
+from crossoptim.spec.refusals import ADMISSIBLE, PARAMS, UNKNOWN, InputQuirk, Probe
+
+RECORDED_SCHEMA = "crossoptim/recorded-refusals/1"
+_EVALUATORS = ("base-r",)  # what makes no optimizers
+_STEPS = 2  # of an optimizer that should not be there
+_SHAPE = (2, 2)
+_OBJECTIVE = {"statements": [["loss", "sum(x * x) + sum(y * y)"]], "data": {}}
+Run = Callable[[dict[str, Any]], Answer]
+Reactions = Mapping[str, Reaction]
+"""By the probes' ids."""
+
+
+def judge_of(implementation: Implementation, case: RefusalCase, ignored: frozenset[str] | set[str] = frozenset()) -> RefusalJudge:
+    """The judge of one implementation's constructor."""
+    quirks = [q for q in implementation.quirks(case.base) if isinstance(q, InputQuirk) and q.id not in ignored]
+    binding = implementation.binding(case.base)
+    if implementation.ecosystem and binding:
+        table = get_ecosystem(implementation.ecosystem).refusals
+        return RefusalJudge(case, binding, quirks, lambda probe: _message(table, binding, probe))
+    own = implementation.module is not None and not implementation.ecosystem
+    return RefusalJudge(case, messages=_sentence if own else lambda _: "")
+
+
+def _message(table: Mapping[str, Mapping[str, str]], binding: Binding, probe: Probe) -> str:
+    """What the class says, by the probe's id, kind or option; what holds for all its library's classes stands under the empty name."""
+    for key in (probe.id, probe.kind, probe.option, "*"):
+        for name in (binding.name, ""):
+            if key in table.get(name, {}):
+                return table[name][key].format(argument=binding.foreign(probe.option))
+    return ""
+
+
+def _sentence(probe: Probe) -> str:
+    """Of our own implementations: the specification's sentence, as far as it is about values."""
+    return {"unknown": UNKNOWN, "empty": "", "twice": ""}.get(probe.kind, probe.refusal)
+
+
+def unsupported(implementation: Implementation, case: RefusalCase) -> str | None:
+    """Why an implementation cannot be asked, or None."""
+    if implementation.ecosystem and implementation.binding(case.base) is None:
+        return f"no class implements {case.topic}"
+    if implementation.name in _EVALUATORS:
+        return "it makes no optimizers: it evaluates equations that others have checked"
+    return None
+
+
+def react(implementation: Implementation, case: RefusalCase, run: Run) -> Reactions:
+    """Try every probe."""
+    return {probe.id: _react(implementation, case, probe, run) for probe in case.probes}
+
+
+def _react(implementation: Implementation, case: RefusalCase, probe: Probe, run: Run) -> Reaction:
+    binding = implementation.binding(case.base)
+    if binding and (missing := _missing(binding, probe)):
+        return Reaction("unsupported", f"{binding.name} has no argument for {missing}")
+    answer = run(request(implementation, case, probe))
+    if answer["outcome"] == "unsupported":
+        known = probe.kind == "unknown" and UNKNOWN in answer["reason"]
+        return Reaction("refused" if known else "unsupported", answer["reason"])
+    if answer["outcome"] == "error":
+        return Reaction("refused", _said(answer))
+    if probe.kind in ADMISSIBLE:
+        return Reaction("accepted")
+    return Reaction("accepted", later=_later(run(request(implementation, case, probe, _STEPS))))
+
+
+def _missing(binding: Binding, probe: Probe) -> str | None:
+    """An option of the probe that the class has no argument for."""
+    needed = (name for name in probe.values if name != UNKNOWN and not (name == "lr" and probe.option != "lr"))
+    return next((name for name in needed if not binding.foreign(name)), None)
+
+
+def _later(answer: Answer) -> str:
+    if answer["outcome"] != "ok":
+        return _said(answer)
+    for name, rows in answer["trajectory"]["params"].items():
+        for step, row in enumerate(rows, 1):
+            if not all(isinstance(v, int | float) and math.isfinite(v) for v in row):
+                return f"{name} is not finite after step {step}"
+    return ""
+
+
+def _said(answer: Answer) -> str:
+    """An error in one line, without the harness's own word for this stage; file names and the like follow in later lines."""
+    message = str(answer.get("message", answer.get("reason", "")))
+    for stage in ("making the optimizer: ", "constructing: "):
+        message = message.removeprefix(stage)
+    first = " ".join(message.split("\n")[:2]) if message.startswith("!") else message.split("\n")[0]
+    return f"{answer.get('class', 'error')}: {first}"
+
+
+def request(implementation: Implementation, case: RefusalCase, probe: Probe, steps: int = 0) -> dict[str, Any]:
+    """The ``run`` request that makes the optimizer, and then takes no step, or some."""
+    setting, binding = case.base, implementation.binding(case.base)
+    closure = setting.rule.kind == "closure"
+    switches = {} if binding else {s.name: setting.values[s.name] for s in setting.rule.switches}
+    groups = [
+        {"params": list(params), "arguments": _arguments({**switches, **probe.values, **own}, setting.values, binding)}
+        for params, own in probe.groups
+    ]
+    rows = [[float(k) for k in range(1, 1 + math.prod(_SHAPE))]] * steps
+    return {
+        "command": "run",
+        "protocol": PROTOCOL,
+        "implementation": implementation.name,
+        "case": f"{case.id}/{probe.id}",
+        "mode": "closed" if closure else "replay",
+        "dtype": case.dtype,
+        "steps": steps,
+        "params": [{"name": name, "shape": list(_SHAPE), "data": [1.0, 2.0, 3.0, 4.0]} for name in PARAMS],
+        "optimizer": {"name": binding.name if binding else setting.rule.name, "groups": groups, "state": {}, "closure": closure},
+        "events": [],
+        **({"objective": _OBJECTIVE} if closure else {"gradients": dict.fromkeys(PARAMS, rows)}),
+    }
+
+
+def _arguments(values: Mapping[str, Any], defaults: Mapping[str, Any], binding: Binding | None) -> dict[str, Any]:
+    """What is set, in the foreign vocabulary; the other parts of a vector have their defaults."""
+    if binding is None:
+        return dict(values)
+    out: dict[str, Any] = {}
+    for foreign, ours in binding.args.items():
+        if isinstance(ours, str) and ours in values:
+            out[foreign] = values[ours]
+        elif not isinstance(ours, str) and any(key in values for key in ours):
+            rest = binding.defaults.get(foreign) or [defaults[key] for key in ours]
+            out[foreign] = [values.get(key, default) for key, default in zip(ours, rest, strict=True)]
+    return {**out, UNKNOWN: values[UNKNOWN]} if UNKNOWN in values else out
+
+
+def record_text(case: RefusalCase, reactions: Reactions) -> str:
+    """A recording as text: a line a probe."""
+    probes = {name: {k: v for k, v in asdict(reaction).items() if v} for name, reaction in reactions.items()}
+    return pretty({"schema": RECORDED_SCHEMA, "case": case.id, "probes": probes}) + "\n"
+
+
+def load_recorded(path: Path, expected_sha256: str | None = None) -> Reactions | None:
+    """The recorded reactions, or None where the case was not recorded; raises :class:`FixtureError` for a file that is not one."""
+    if not path.exists():
+        return None
+    data = read(path)
+    if not isinstance(data, dict) or data.get("schema") != RECORDED_SCHEMA:
+        raise FixtureError(f"{path}: schema {data.get('schema') if isinstance(data, dict) else data!r} (expected {RECORDED_SCHEMA!r})")
+    if expected_sha256 is None:
+        validate(data, "recorded-refusals", path)
+    elif file_sha256(path) != expected_sha256:
+        raise FixtureError(f"{path}: its sha256 is not the manifest's (changed by hand? record again: crossoptim record)")
+    return {name: Reaction(**reaction) for name, reaction in data["probes"].items()}
