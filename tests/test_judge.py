@@ -30,6 +30,7 @@ from crossoptim.spec.rules import get_rule
 
 Array = NDArray[Any]
 MODES: tuple[Mode, ...] = ("replay", "closed", "lockstep")
+LAST = 0  # the last step of a case
 PERTURBED = [
     "sgd/momentum-ravine-f32",
     "sgd/decay_nesterov-ravine-f64",
@@ -109,8 +110,9 @@ def test_the_golden_trajectory_is_exact_against_itself(mode: Mode) -> None:
 
 @pytest.mark.parametrize("case_id", PERTURBED)
 @pytest.mark.parametrize("mode", ["replay", "lockstep"])
-@pytest.mark.parametrize("step", [1, 17, 30])
+@pytest.mark.parametrize("step", [1, 17, LAST])
 def test_four_bounds_are_rejected_with_step_tensor_and_element(case_id: str, mode: str, step: int) -> None:
+    step = step or get_case(case_id).steps
     for place in places(case_id, step):
         got = mine(case_id)
         element, _ = place.shift(got, 4)
@@ -124,8 +126,9 @@ def test_four_bounds_are_rejected_with_step_tensor_and_element(case_id: str, mod
 
 
 @pytest.mark.parametrize("case_id", PERTURBED)
-@pytest.mark.parametrize("mode, step", [("replay", 30), ("lockstep", 1), ("lockstep", 17)])
+@pytest.mark.parametrize("mode, step", [("replay", LAST), ("lockstep", 1), ("lockstep", 17)])
 def test_a_quarter_of_the_bound_is_rounding(case_id: str, mode: str, step: int) -> None:
+    step = step or get_case(case_id).steps
     for place in places(case_id, step):
         got = mine(case_id)
         _, by = place.shift(got, 0.25)
@@ -136,7 +139,7 @@ def test_a_quarter_of_the_bound_is_rounding(case_id: str, mode: str, step: int) 
 
 def test_a_library_that_is_always_a_little_off_is_rounding_however_far_it_drifts() -> None:
     got = mine(ADAM)
-    for step in range(1, 31):
+    for step in range(1, get_case(ADAM).steps + 1):
         for place in places(ADAM, step, got):
             place.column(got)[step - 1] = place.prediction.reference.reshape(2)
             place.shift(got, 0.25)
@@ -176,7 +179,7 @@ def test_a_gradient_is_held_against_the_exact_one_at_its_own_point(case_id: str)
         _make_last_step(case, got, name)
         found = judge(case_id, got, "closed")
         if rejected:
-            assert found.finding and (found.finding.step, found.finding.tensor) == (30, f"grads/{name}")
+            assert found.finding and (found.finding.step, found.finding.tensor) == (case.steps, f"grads/{name}")
             assert found.finding.element == tuple(n - 1 for n in grad.shape)
         else:
             assert found.verdict == "rounding"
@@ -270,7 +273,7 @@ def test_state_that_is_not_exposed_is_carried(case_id: str, hidden: tuple[str, .
     found = judge(case_id, got)
     assert (found.verdict, found.expected) == ("exact", True)
     assert found.reason == f"{', '.join(sorted(hidden))} not exposed: carried by the oracle"
-    for step in (1, 10, 30):
+    for step in (1, 10, get_case(case_id).steps):
         wrong = copy.deepcopy(got)
         name = list(wrong.params)[-1]
         row = np.array(wrong.params[name][step - 1])

@@ -73,7 +73,7 @@ MUTANTS = {
     "a search that runs out takes its last trial": ("        bracket = [origin, new]\n", "        return new, count + 1\n"),
     "a bracket of any length": ("if xp.holds(abs(b.t - a.t) * xp.largest(d) < xp.number(SMALLEST_BRACKET)):", "if False:"),
     "bracket length without the direction": ("abs(b.t - a.t) * xp.largest(d)", "abs(b.t - a.t)"),
-    "bisection": ("    t = held(held(b.t) - held(held(b.t - a.t) * held(ratio)))\n", "    t = (low + high) / xp.number(2)\n"),
+    "bisection": ("    return held(xp.clipped(", "    return (low + high) / xp.number(2)\n    return held(xp.clipped("),
     "cubic with a 2": ("xp.number(3) * (a.loss - b.loss)", "xp.number(2) * (a.loss - b.loss)"),
     "cubic kept below ten times its bound": ("held(ratio))), low, high))", "held(ratio))), low, xp.number(10) * high))"),
     "cubic not kept above its bound": ("held(ratio))), low, high))", "held(ratio))), -high, high))"),

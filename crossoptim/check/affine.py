@@ -118,9 +118,11 @@ class Affine:
 
     def sqrt(self) -> Affine:
         """The square root of a number that is not negative, unless by its error."""
-        root, radius = np.sqrt(self.centre), self.radius
-        if not self.centre > 2 * radius:  # the slope is no use near zero
-            return self._rounded(root, np.zeros((0,)), np.sqrt(np.maximum(self.centre, 0.0) + radius) if radius else 0.0, count=2)
+        radius = self.radius
+        if radius and not self.centre > 2 * radius:  # the slope is no use near zero
+            most = np.sqrt(np.maximum(self.centre, 0.0) + radius)
+            return self._rounded(np.asarray(most / 2), np.zeros((0,)), most / 2, count=2)
+        root = np.sqrt(self.centre)
         second = radius * radius / (8 * (self.centre - radius) ** 1.5)
         return self._rounded(root, self.noise / (2 * root), second, count=2)
 

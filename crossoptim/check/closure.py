@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from crossoptim.check.judge import Judge
 
 Array = NDArray[Any]
-COURSES = 300
+COURSES = 100
 """How many courses are tried, each of one step, before a run is given up."""
 
 

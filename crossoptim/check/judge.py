@@ -346,17 +346,35 @@ class _Run:
     def _stack(
         self, name: str, rows: list[Row], plain_carried: Mapping[str, Prediction], bent_carried: Mapping[str, Prediction]
     ) -> tuple[dict[str, Prediction], dict[str, Prediction]]:
-        """Compare rows that share an equation and quirks with what is predicted without and with the quirks."""
-        quirks, dtype = self.judge.active(rows[0].member, rows[0].loaded), self.case.dtype
+        """Compare rows that share an equation and quirks with what is predicted without and with the quirks.
+
+        A quirk that shows in some elements only is called upon where the numbers cannot be explained without it.
+        """
+        active, dtype = self.judge.active(rows[0].member, rows[0].loaded), self.case.dtype
+        quirks = tuple(quirk for quirk in active if quirk.everywhere)
         inside = {var.name for var in rows[0].member.setting.state}
         plain = predict(rows, _PLAIN, dtype, {k: v for k, v in plain_carried.items() if k in inside})
-        bent = self._bent(name, rows, quirks, {k: v for k, v in bent_carried.items() if k in inside}) if quirks else {}
+        carried = {k: v for k, v in bent_carried.items() if k in inside}
+        bent = self._bent(name, rows, quirks, carried) if quirks else {}
         steps = [row.step for row in rows]
+        if quirks != active and not self._explained(name, steps, plain, bent):
+            quirks, bent = active, self._bent(name, rows, active, carried)
         for output, prediction in plain.items():
             if output in (PARAM, GRAD) or not self._hidden(name, output):
                 label, column = self._column(name, output)
                 self._compare(label, steps, column, prediction, bent.get(output), quirks, self.case.state_shape(output, self.judge.shapes[name]))
         return plain, bent
+
+    def _explained(self, name: str, steps: list[int], plain: Mapping[str, Prediction], bent: Mapping[str, Prediction]) -> bool:
+        """Whether each number that is there is inside one of the predictions."""
+        for output, prediction in plain.items():
+            found = [self._column(name, output)[1][step - 1] for step in steps]
+            if any(row is None for row in found):
+                continue
+            actual = np.stack([np.ravel(row) for row in found])  # type: ignore[arg-type]
+            if not (prediction.inside(actual) | bent.get(output, prediction).inside(actual)).all():
+                return False
+        return True
 
     def _bent(self, name: str, rows: list[Row], quirks: tuple[Quirk, ...], carried: Mapping[str, Prediction]) -> dict[str, Prediction]:
         """What the quirks predict.

@@ -119,7 +119,7 @@ def _round_float32(value: Any) -> float:
 def step_scalars(
     equation: Equation, reals: Mapping[str, float], t: int, kept: Mapping[str, float], memo: dict[int, Any] | None = None
 ) -> dict[str, Any]:
-    """The scalars of step ``t`` in high precision; ``kept`` holds the kept numbers as they were before it, ``memo`` nodes that are known."""
+    """The scalars of step ``t`` in high precision; ``kept`` holds the kept numbers as they were before it, ``memo`` known nodes."""
     env = {**{k: MP.mpf(v) for k, v in (*reals.items(), *kept.items())}, "t": MP.mpf(t)}
     memo = {} if memo is None else memo
     return {key: evaluate(root, env, Oracle, memo, literal=MP.mpf) for key, root in equation.scalars.items()}

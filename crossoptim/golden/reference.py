@@ -41,6 +41,11 @@ class Reference:
         return np.asarray(np.where(condition, a, b))
 
     @staticmethod
+    def power(x: Array, exponent: Array | float) -> Array:
+        """Each element to a power, rounded once."""
+        return exact_power(x, np.asarray(exponent, dtype=x.dtype))
+
+    @staticmethod
     def sum(x: Array) -> Array:
         """The sum of all elements, rounded once."""
         return exact_sum(x)
@@ -122,7 +127,7 @@ def _apply(node: Expr, memo: dict[int, Any], env: Mapping[str, Any], kind: type[
     if node.op == "neg":
         out = -args[0]
     elif node.op == "**":
-        out = exact_power(*args)
+        out = Reference.power(*args)
     elif node.op in BINARY:
         out = BINARY[node.op](*args)
     else:

@@ -12,6 +12,7 @@ class Tensors:
     """What rules and objectives may call, beside ``+ - * / **`` and comparison."""
 
     sqrt = staticmethod(torch.sqrt)
+    power = staticmethod(torch.pow)
     exp = staticmethod(torch.exp)
     log = staticmethod(torch.log)
     tanh = staticmethod(torch.tanh)

@@ -125,6 +125,11 @@ class Symbols:
     pi = name("pi")
     number = staticmethod(number)
 
+    @staticmethod
+    def power(x: Operand, exponent: Operand) -> Expr:
+        """``x ** exponent`` of tensors, which a namespace of arrays rounds once."""
+        return call("**", x, exponent)
+
     def __getattr__(self, op: str) -> Callable[..., Expr]:
         if op not in CALLS:
             raise AttributeError(f"the namespace has no {op!r} (it has {', '.join(CALLS)})")

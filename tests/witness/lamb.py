@@ -75,6 +75,6 @@ def _lamb(
     maximize="maximize",
 )
 def pytorch_optimizer_lamb(theta: Any, gradient: Gradient, steps: int, *, beta1: float, beta2: float, **options: Any) -> list[Any]:
-    """pytorch_optimizer 4.1.0, Lamb, with eps = 0: it adds eps to the norm of the update as well."""
-    fixed = {"betas": (beta1, beta2), "eps": 0.0, "weight_decouple": False, "foreach": False}
+    """pytorch_optimizer 4.1.0, Lamb, with eps = 0, which it adds to the norm of the update as well; ``adam_debias`` corrects nothing."""
+    fixed = {"betas": (beta1, beta2), "eps": 0.0, "weight_decouple": False, "adam_debias": True, "foreach": False}
     return path_of(pytorch_optimizer.Lamb, theta, gradient, steps, **fixed, **options)

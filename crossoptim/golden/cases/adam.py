@@ -135,5 +135,6 @@ adamw.add("eps_inside", "eps under the root", dtypes="f64", eps_placement="insid
 adamw.add("uncorrected", "no bias correction", dtypes="f64", bias_correction="off", weight_decay=0.1)
 adamw.add("eps_before", "epsilon hat", dtypes="f64", eps_order="before", eps=0.01, weight_decay=0.1)
 
-add_events(adamw, weight_decay=0.1)
+# R torch's AdamW refuses 0-d parameters: elsewhere, so that its events are judged, too
+add_events(adamw, table="injected_1d", weight_decay=0.1)
 add_extremes(adamw, weight_decay=0.1)

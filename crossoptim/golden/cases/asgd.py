@@ -1,10 +1,13 @@
 """Cases of averaged stochastic gradient descent: averaging has begun."""
 
 from crossoptim.golden.cases import Cases
-from crossoptim.golden.cases.standard import STEPS, add_standard
+from crossoptim.golden.cases.events import add_events
+from crossoptim.golden.cases.standard import STEPS, add_standard, all_options
 
 asgd = Cases("asgd", steps=STEPS, dtypes="f64")
 add_standard(asgd)
+# R torch raises once averaging has begun: its events are judged before
+add_events(asgd, named="{}_before_t0", **{**all_options("asgd"), "t0": 100.0})
 
 asgd.topic("maximize")
 asgd.add("maximize_averaged", "ascent, averaged from the third step on", problem="injected", maximize=True, t0=2.0, lambd=0.5)

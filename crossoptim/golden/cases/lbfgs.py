@@ -30,7 +30,7 @@ lbfgs.add("wolfe_far", "a trial that is lower than the start, but not low enough
 lbfgs.add("runs_out", "a search that runs out goes back to its origin", problem="kink", dtypes="f64", steps=2, lr=0.01, max_iter=2, max_eval=4, **wolfe)
 lbfgs.add("wolfe_flat", "a start that is nearly flat, a minimum far away", problem="quintic", dtypes="f64", steps=2, lr=0.85, max_iter=3, max_eval=10, tolerance_change=0.0, **wolfe)
 lbfgs.add("ledge_second", "the second trial may be higher than the first", problem="ledge", dtypes="f64", steps=2, lr=8.5, max_iter=2, max_eval=4, **wolfe)
-lbfgs.add("ledge_third", "the third trial may not be higher than the second", problem="ledge", steps=1, lr=0.85, max_iter=1, max_eval=10, **wolfe)
+lbfgs.add("ledge_third", "the third trial may not be higher than the second", problem="ledge", dtypes="f64", steps=1, lr=0.85, max_iter=1, max_eval=10, **wolfe)
 lbfgs.add("kink", "no point is flat enough: the bracket shrinks to nothing", problem="kink", dtypes="f64", steps=1, lr=1000.0, max_iter=1, max_eval=60, **wolfe)
 lbfgs.add("kink_again", "a second search begins where a bracket shrank to nothing", problem="kink", dtypes="f64", steps=2, lr=0.3, max_iter=1, max_eval=20, **wolfe)
 

@@ -9,6 +9,7 @@ from crossoptim.golden.cases import Cases
 from crossoptim.golden.cases.events import add_events, add_extremes
 from crossoptim.spec.model import Interval, Real
 from crossoptim.spec.rules import resolve
+from crossoptim.spec.trace import format_setting, trace
 
 STEPS = 10
 _BOTH = "f32 f64"
@@ -49,6 +50,14 @@ def add_standard(cases: Cases) -> None:
                     cases.add(f"{switch.name}_{value}_all", f"{switch.doc}; all options", problem="injected", **hyper)
     add_events(cases, **together)
     add_extremes(cases, **together)
+
+
+def again(cases: Cases, problem: str, comment: str, steps: int = 0) -> None:
+    """Each equation of the cases so far on another problem, in the first setting that has it."""
+    settings = {trace(case.base).id: case for case in reversed(cases.collected)}
+    for case in reversed(settings.values()):
+        label = case.configuration.split("/")[1]
+        cases.add(label, f"{comment} ({format_setting(case.base)})", problem=problem, steps=steps, **case.hyper)
 
 
 def alone(cases: Cases, name: str) -> dict[str, Any]:

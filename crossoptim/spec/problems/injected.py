@@ -6,6 +6,8 @@ over four decades; one tensor is 0-d.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from crossoptim.spec.model import Problem, ProblemParam
 
 _MODULUS, _MULTIPLIER = 8191, 884
@@ -44,6 +46,15 @@ injected = Problem(
     title="gradients from a table, one tensor 0-d",
     source="this project",
     params=_PARAMS,
+    gradients=_plain,
+)
+
+
+injected_1d = Problem(
+    name="injected_1d",
+    title="the same gradients from the table, no tensor 0-d",
+    source="this project",
+    params=tuple(replace(p, shape=p.shape or (1,)) for p in _PARAMS),
     gradients=_plain,
 )
 

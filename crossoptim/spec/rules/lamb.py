@@ -64,8 +64,10 @@ class LAMB:
             size = xp.maximum(size, h.norm_min)
         if h.norm_max:
             size = xp.where(size > h.norm_max, h.norm_max, size)
-        trust = xp.where(size > 0, xp.where(length > 0, size / length, 1), 1)
-        return p - h.lr * trust * d, {"m": m, "v": v}
+        trust = size / length
+        if not h.norm_min:
+            trust = xp.where(size > 0, trust, 1)
+        return p - h.lr * xp.where(length > 0, trust, 1) * d, {"m": m, "v": v}
 
 
 def _norm(xp, x):  # type: ignore[no-untyped-def]

@@ -45,7 +45,7 @@ class LARS:
         if h.weight_decay:
             slope = slope + h.weight_decay * size
             g = g + h.weight_decay * p
-        rate = xp.where(size > 0, xp.where(slope > 0, h.trust_coefficient * size / slope, 1), 1)
+        rate = xp.where(slope > 0, xp.where(size > 0, h.trust_coefficient * size / slope, 1), 1)
         d = rate * g
         if not h.momentum:
             return p - h.lr * d, {}

@@ -55,7 +55,7 @@ class MADGRAD:
 
     def update(xp, h, c, p, g, s):  # type: ignore[no-untyped-def]
         def averaged(total, squares):  # type: ignore[no-untyped-def]
-            root = squares ** (1 / 3)
+            root = xp.power(squares, 1 / 3)
             # without eps, an element that has seen no gradient stays where it is
             return total / (root + h.eps) if h.eps else xp.where(root > 0, total / root, total)
 

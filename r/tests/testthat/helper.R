@@ -81,6 +81,7 @@ momentum_comes_and_goes <- function() {
   heavy <- plain
   heavy$equation$update <- list(list("v_new", "v / 2 + g"), list("p_new", "p - lr * v_new"))
   heavy$equation$state <- list("v")
+  heavy$equation$init <- list(v = "0")
   request$settings <- Map(
     function(entry, step) utils::modifyList(entry, list(from_step = step)),
     list(plain, heavy, plain, heavy), c(1L, 2L, 3L, 5L)
