@@ -29,7 +29,7 @@ from crossoptim.spec.model import Binding, Ecosystem, Flag, Problem, Quirk, Real
 from crossoptim.spec.problems import all_problems
 from crossoptim.spec.rules import all_presets, all_rules, resolve
 from crossoptim.spec.schedules import all_schedules
-from crossoptim.spec.trace import Equation, format_setting, trace
+from crossoptim.spec.trace import NEW, Equation, format_setting, trace
 
 
 def optimizers() -> Rows:
@@ -151,7 +151,8 @@ def _optimizer_page(name: str, setting: Setting) -> Page:
         out.print(Text.assemble((title, "bold"), f" ({name}; {format_setting(setting)})"))
         for source in setting.rule.sources:
             out.print(Padding.indent(Text(source, "dim"), 2))
-        out.print("\n[bold]Equation[/bold]  (p parameter, g gradient, t step count)")
+        head = "Algorithm" if equation.algorithm else "Equation[/bold]  (p parameter, g gradient, t step count)[bold]"
+        out.print(f"\n[bold]{head}[/bold]")
         _print_equation(equation, out)
         out.print("\n[bold]Hyperparameters[/bold]")
         out.print(_hyper_table(setting, related))
@@ -174,7 +175,7 @@ def _optimizer_page(name: str, setting: Setting) -> Page:
                 out.print(Padding.indent(Text(quirk.title), 4))
         out.print(f"\n[bold]Invalid input[/bold]  crossoptim show {REFUSALS}/{name}", soft_wrap=True)
 
-    return Page(data, latex(equation), show)
+    return Page(data, "" if equation.algorithm else latex(equation), show)
 
 
 def _quirks_of(ecosystem: Ecosystem, setting: Setting) -> list[Quirk]:
@@ -183,6 +184,8 @@ def _quirks_of(ecosystem: Ecosystem, setting: Setting) -> list[Quirk]:
 
 
 def _print_equation(equation: Equation, out: Console) -> None:
+    for line in equation.algorithm.splitlines():
+        out.print(Padding.indent(Text(line, "green"), 2))
     for key, value in equation.scalars.items():
         out.print(Padding.indent(Text(f"{key} = {text(value)}", "cyan"), 2))
     for key, body in equation.statements:
@@ -255,14 +258,26 @@ def _quirk_page(quirk: Quirk) -> Page:
     return Page(data, "", show)
 
 
+_IN_FLOAT32 = {
+    "all": "computes",
+    "counted": "makes, from the step count on,",
+    "last": "does the last operation of",
+    "none": "holds",
+}
+
+
 def _effect(effect: dict[str, Any]) -> str:
     match effect["type"]:
         case "Edit":
             return f"computes {effect['replace']} where the equation has {effect['find']}"
+        case "Conduct":
+            return f"goes on with {', '.join(f'{key} = {_value(value)}' for key, value in effect['values'].items())}"
+        case "Forgets":
+            return f"once resumed, keeps only {', '.join(effect['keeps'])} from step to step"
         case "GradientAfter":
             return f"leaves {effect['expression']} in the gradient"
         case "Precision":
-            return f"computes {', '.join(effect['scalars'])} in {effect['dtype']}"
+            return f"{_IN_FLOAT32[effect['operations']]} {', '.join(name.removesuffix(NEW) for name in effect['scalars'])} in float32"
         case _:
             return f"raises an error: {effect.get('message', '')}"
 
@@ -302,4 +317,4 @@ def _case_page(case: Case) -> Page:
         out.print(f"  {path}", soft_wrap=True, markup=False)
         _print_equation(equation, out)
 
-    return Page(data, latex(equation), show)
+    return Page(data, "" if equation.algorithm else latex(equation), show)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -348,6 +349,7 @@ def check(
         list[str] | None, typer.Option("--ignore-quirk", metavar="ID", help="Judge as if this quirk were not known.")
     ] = None,
     fixtures: FixturesDir = None,
+    jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, metavar="N", help="How many processes (default: one a CPU).")] = None,
     json_file: JsonFile = None,
     svg: Annotated[Path | None, typer.Option(metavar="FILE", help="Save the table as a picture.")] = None,
 ) -> None:
@@ -373,7 +375,7 @@ def check(
     )  # fmt: skip
     cases = _load(campaign.fixtures, select)
     with _progress("check", campaign.size(cases)) as (tick, say):
-        results = campaign.run(cases, tick, say)
+        results = campaign.run(cases, tick, say, jobs or os.cpu_count() or 1)
     data = report(results)
     _emit(data, json_file)
     to = _screen(json_file)

@@ -231,6 +231,27 @@ def test_elementary_functions_of_rounded_arguments_stay_inside(x: float, functio
     assert abs(MP.mpf(float(got)) - getattr(MP, function)(exact)) <= getattr(BoundedArrays, function)(rough).bound
 
 
+@both_dtypes
+@given(x=st.floats(2.0**-60, 2.0**60, width=32), cube_root=st.booleans())
+def test_powers_of_rounded_arguments_stay_inside(dtype: str, x: float, cube_root: bool) -> None:
+    precision, kind = PRECISIONS[dtype], DTYPES[dtype]
+    third = kind(1) / kind(3)
+    rough = (Bounded.exact(wide(x, dtype), precision) * Bounded.exact(wide(third, dtype), precision)) ** (1 / 3)
+    argument = kind(x) * third
+    got = np.cbrt(argument) if cube_root else argument ** kind(1 / 3)
+    exact = (MP.mpf(x) * MP.mpf(float(third))) ** MP.mpf(1 / 3)
+    assert abs(MP.mpf(float(got)) - exact) <= rough.bound
+    assert rough.bound <= 24 * precision.unit * float(exact)
+
+
+def test_the_power_of_a_number_that_may_be_zero_is_bounded_by_the_errors_own_power() -> None:
+    zero = Bounded(np.float64(0.0), 0.0, 0, 2.0**-60, PRECISIONS["float32"])
+    with np.errstate(all="ignore"):
+        root = zero ** (1 / 3)
+    assert float(root.value) == 0.0
+    assert root.bound == pytest.approx(2.0**-20)
+
+
 # Sharpness.
 
 SIMPLE = ["a + b", "a - b", "a * b", "a / b", "sqrt(a * a)", "a + b * c", "a * b + c * d", "a * (b + c)", "(a + b) - c", "a + b * (c - a)"]

@@ -65,6 +65,8 @@ def test_arguments_and_defaults_are_pytorchs(name: str) -> None:
         ("Adam", {"lr": 0.01, "amsgrad": True, "weight_decay": 0.1}),
         ("Adam", {"lr": 0.01, "betas": (0.5, 0.75), "eps": 1e-3}),
         ("AdamW", {}),
+        ("RAdam", {"lr": 0.01, "weight_decay": 0.1, "decoupled_weight_decay": True}),
+        ("Adamax", {"lr": 0.01, "weight_decay": 0.1}),
     ],
 )
 def test_training_goes_as_with_pytorchs_namesake(name: str, options: dict[str, Any]) -> None:
@@ -167,6 +169,7 @@ def test_groups_have_options_of_their_own_and_a_bad_one_is_not_added() -> None:
         ("Adam", {"betas": (0.9,)}, r"Adam: betas = \(0.9,\) is not 2 numbers"),
         ("Adam", {"amsgrad": 1}, "adam: amsgrad = 1 is not a flag"),
         ("AdamW", {"decay": "coupled"}, r"AdamW: got an unexpected keyword argument 'decay' \(expected params, lr, betas,"),
+        ("RAdam", {"decoupled_weight_decay": "yes"}, r"RAdam: decoupled_weight_decay = 'yes' is not known \(expected one of False, True\)"),
         ("AdamW", {"foreach": True}, "AdamW: got an unexpected keyword argument 'foreach'"),
     ],
 )

@@ -291,3 +291,19 @@ def test_a_faithful_operation_may_be_moved_to_its_neighbours() -> None:
     root = parse("1 - a ** b")
     exact, up, down = (oracle.float32_scalar(root, {"a": 0.9, "b": 4.0}, (ulps,)) for ulps in (0, 1, -1))
     assert up < exact < down and down - exact == exact - up == 2.0**-24
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@given(st.lists(st.floats(2.0**-40, 2.0**40, width=32), min_size=1, max_size=5))
+def test_a_power_of_an_array_is_rounded_once(kind: Any, values: list[float]) -> None:
+    x = np.array(values, dtype=kind)
+    with np.errstate(over="ignore"):
+        nearest = [nearest_float32(Fraction(v) ** 3) if kind is np.float32 else float(Fraction(v) ** 3) for v in values]
+        assert Reference.power(x, 3.0).tolist() == np.array(nearest, dtype=kind).tolist()
+    assert Reference.power(x, 0.5).tolist() == np.sqrt(x).tolist()
+    assert Reference.power(x, 3.0).dtype == Reference.power(x, 0.5).dtype == kind
+
+
+def test_powers_of_zero_infinity_and_nan_are_those_of_ieee_754() -> None:
+    found = Reference.power(np.array([0.0, np.inf, np.nan, -1.0]), 1 / 3)
+    np.testing.assert_array_equal(found, [0.0, np.inf, np.nan, np.nan])

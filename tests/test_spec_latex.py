@@ -18,6 +18,10 @@ from crossoptim.spec.trace import Equation, trace
 equations = pytest.mark.parametrize("equation", every_equation(), ids=lambda e: e.id)
 
 
+INNER = r"((?:(?!\\begin).)*?)"  # no cases within: the innermost are read first
+CASES = rf"\\begin\{{cases\}} {INNER} & \\text\{{if \}} {INNER} \\\\ {INNER} & \\text\{{otherwise\}} \\end\{{cases\}}"
+
+
 def read_back(source: str, symbols: dict[str, str]) -> str:
     """LaTeX of our layout as Python: symbols to names, fractions and roots to division and calls, juxtaposition to a product."""
     known = sorted(symbols, key=len, reverse=True)
@@ -29,9 +33,7 @@ def read_back(source: str, symbols: dict[str, str]) -> str:
         out = re.sub(r"\\frac\{([^{}]*)\}\{([^{}]*)\}", r"((\1)/(\2))", out)
         out = re.sub(r"\\sqrt\{([^{}]*)\}", r"sqrt(\1)", out)
         out = re.sub(r"\^\{([^{}]*)\}", r"**(\1)", out)
-        out = re.sub(
-            r"\\begin\{cases\} (.*?) & \\text\{if \} (.*?) \\\\ (.*?) & \\text\{otherwise\} \\end\{cases\}", r"where(\2, \1, \3)", out
-        )
+        out = re.sub(CASES, r"where(\2, \1, \3)", out)
     for theirs, ours in (
         (r"\left(", "("),
         (r"\right)", ")"),

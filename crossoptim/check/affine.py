@@ -61,7 +61,7 @@ class Affine:
         # beyond the format's range there is infinity
         self.centre = np.where(np.abs(centre) > symbols.largest, np.copysign(np.inf, centre), centre)
         self.noise = np.zeros((*centre.shape, 0)) if noise is None else noise
-        self.unbounded = np.broadcast_to(np.asarray(unbounded, dtype=np.bool_), centre.shape)
+        self.unbounded = np.full(centre.shape, unbounded) if unbounded is False else np.asarray(unbounded)
 
     @classmethod
     def around(cls, symbols: Symbols, centre: Any, radius: Any) -> Affine:
@@ -195,8 +195,9 @@ def _add(a: Array, b: Array) -> Array:
     """Error terms together: the one that knows fewer symbols has none of the others."""
     if a.shape[-1] < b.shape[-1]:
         a, b = b, a
-    shape = np.broadcast_shapes(a.shape[:-1], b.shape[:-1])
-    out = np.array(np.broadcast_to(a, (*shape, a.shape[-1])))
+    if a.ndim < b.ndim:
+        a = np.broadcast_to(a, (*b.shape[:-1], a.shape[-1]))
+    out = np.array(a)
     out[..., : b.shape[-1]] += b
     return out
 

@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from crossoptim.check.judge import Judge
 
 Array = NDArray[Any]
-COURSES = 100
+COURSES = 64
 """How many courses are tried, each of one step, before a run is given up."""
+RECONSIDERED = 3
+"""Of how many questions back a decision is reconsidered: one that was wrong shows in the questions that follow it."""
 
 
 @dataclass(frozen=True)
@@ -237,7 +239,8 @@ class _Course:
                 self._undecided += len(words.taken)
                 return True
             self._loose, self._points = counts
-            choices += [(*words.taken[:place], not words.taken[place]) for place in range(len(chosen), len(words.taken))]
+            recent = [place for place in range(len(chosen), len(words.taken)) if words.asked_when[place] >= words.asked - RECONSIDERED]
+            choices += [(*words.taken[:place], not words.taken[place]) for place in recent]
         return False
 
     def _recalled(self, memory: Memory, loaded: Memory | None) -> Memory:
@@ -250,19 +253,19 @@ class _Course:
         """One conversation; raises where the library went another way."""
         run, seen = self.run, self.run.got.evaluations[step - 1]
         begin = run.flat(run.before(step))
-        asked = 0
 
         def answer(point: Affine) -> Evaluation:
-            nonlocal asked
+            asked = words.asked
             if asked == len(seen.loss):
                 raise _DiffersError(_remark(step, "evaluations", f"{asked}, where one more is due"), asked)
             observed = run.flat({name: rows[asked] for name, rows in seen.params.items()})
             self._compare(step, f"evaluation {asked + 1}, ", point, observed, begin, asked)
-            asked += 1
-            grads = run.flat({name: rows[asked - 1] for name, rows in seen.grads.items()})
-            return Evaluation(words.exact(observed), words.exact(seen.loss[asked - 1]), words.exact(grads))
+            words.asked += 1
+            grads = run.flat({name: rows[asked] for name, rows in seen.grads.items()})
+            return Evaluation(words.exact(observed), words.exact(seen.loss[asked]), words.exact(grads))
 
         outcome = conclude(converse(run.setting(step), words, words.memory, words.exact(begin), self.form.conduct), answer)
+        asked = words.asked
         if asked < len(seen.loss):
             raise _DiffersError(_remark(step, "evaluations", f"{len(seen.loss)} (expected {asked}: {outcome.stop})"), asked)
         end = run.flat(run.after(step))

@@ -23,6 +23,8 @@ class AffineWords:
         memory: the optimizer's, whose pairs are known within a bound each.
         choices: how the first decisions that straddle are taken; the others are taken as at the centres.
         float32: named numbers that the library holds in float32.
+
+    ``taken`` are the decisions that straddled, ``asked_when`` says for each how many questions had been ``asked`` by then.
     """
 
     def __init__(self, dtype: str, memory: Memory, choices: Sequence[bool] = (), float32: Collection[str] = ()) -> None:
@@ -30,6 +32,8 @@ class AffineWords:
         self.symbols = Symbols(dtype)
         self.choices = tuple(choices)
         self.taken: list[bool] = []
+        self.asked = 0
+        self.asked_when: list[int] = []
 
     def exact(self, value: Any) -> Affine:
         """What the library showed."""
@@ -62,6 +66,7 @@ class AffineWords:
             return condition.truth
         place = len(self.taken)
         self.taken.append(self.choices[place] if place < len(self.choices) else condition.truth)
+        self.asked_when.append(self.asked)
         return self.taken[-1]
 
     def named(self, name: str, value: Affine) -> Affine:

@@ -152,14 +152,15 @@ class Bounded:
 
     def __pow__(self, other: Any) -> Bounded:
         """A power of a number that is not negative. The value is a double's; at zero, the error's own power is the bound."""
-        exponent = self._lift(other)
-        power, size, bound = _double(exponent.value), _double(self.value), self.bound
+        power, size, bound = _double(self._lift(other).value), _double(self.value), self.bound
         value = size**power
-        at_most, at_least = size + bound, np.maximum(size - bound, 0.0)
-        # the slope where the argument's error may carry it; of a concave power, no more than the chord from zero
-        slope = np.where(power < 1, np.minimum(np.abs(power) * at_least ** (power - 1), value / size), np.abs(power) * at_most ** (power - 1))
+        # the slope is steepest where the argument's error may carry it; that of a concave power is no more than the chord's from zero
+        steepest = np.where(power < 1, np.maximum(size - bound, 0.0), size + bound)
+        slope = np.abs(power) * steepest ** (power - 1)
+        slope = np.where(power < 1, np.minimum(slope, value / size), slope)
         slope = np.where((size > 0) & (power != 0), slope, 0.0)
-        misread = np.where(size > 0, value * np.abs(np.log(size)) * exponent.bound, 0.0)
+        # 1/3 is a rounded number, which a cube root does not round
+        misread = np.where(size > 0, value * np.abs(np.log(size) * power) * self.precision.unit, 0.0)
         extra = np.where(size > 0, self.extra * slope + misread, np.where(power > 0, bound**power, 0.0))
         magnitude = np.maximum(self.magnitude * slope, value)
         wide = isinstance(self.value, DoubleDouble)

@@ -60,7 +60,7 @@ def _rounded(pairs: Iterable[tuple[float, float]], kind: type[np.floating[Any]])
     pairs = list(pairs)
     if not all(isfinite(a) and isfinite(b) for a, b in pairs):
         with np.errstate(all="ignore"):
-            return float(sum(product for a, b in pairs if not np.isfinite(product := np.float64(a) * np.float64(b))))
+            return float(sum(term for a, b in pairs if not np.isfinite(term := np.float64(a) * np.float64(b))))
     total, unit = 0, 1  # the sum is total / unit, and unit a power of two
     for a, b in pairs:
         (m, scale_m), (n, scale_n) = a.as_integer_ratio(), b.as_integer_ratio()

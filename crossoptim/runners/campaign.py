@@ -23,7 +23,7 @@ from crossoptim.golden.refusals.case import RefusalCase
 from crossoptim.golden.schedules.case import ScheduleCase
 from crossoptim.golden.schedules.rates import Rates
 from crossoptim.golden.trajectory import Trajectory
-from crossoptim.runners import recorded, refusals, schedules
+from crossoptim.runners import parallel, recorded, refusals, schedules
 from crossoptim.runners.base import DEFAULT_TIMEOUT, Answer, Description, Runner
 from crossoptim.runners.command import CommandRunner
 from crossoptim.runners.r import Transport, r_child
@@ -114,6 +114,10 @@ class Campaign:
     ) -> None:
         if not timeout > 0:
             raise CrossoptimError(f"timeout {timeout:g} is not positive (expected seconds)")
+        self._arguments = {
+            "fixtures": fixtures, "implementations": implementations, "modes": modes, "transport": transport, "source": source,
+            "commands": commands, "ignored_quirks": ignored_quirks, "timeout": timeout,
+        }  # fmt: skip
         self.fixtures, self.timeout = fixtures, timeout
         self.modes: list[Mode] = [_one_of("mode", mode, MODES) for mode in dict.fromkeys(modes or DEFAULT_MODES)]
         self.source: Source = _one_of("source", source, get_args(Source))
@@ -138,13 +142,14 @@ class Campaign:
         """How often :meth:`run` will tick."""
         return len(cases) * (len(self.implementations) + len(self.commands))
 
-    def run(self, cases: Golden, tick: Tick = _quiet, say: Tick = _quiet) -> list[Result]:
-        """Run and judge everything; in-process implementations in one thread, each child process in its own.
+    def run(self, cases: Golden, tick: Tick = _quiet, say: Tick = _quiet, jobs: int = 1) -> list[Result]:
+        """Run and judge everything.
 
         Args:
             cases: with their golden trajectories.
             tick: called for each case of each implementation.
-            say: called with a line when all runners are found, and with one for each that is done.
+            say: called with a line at the start, and with one for each implementation at the end.
+            jobs: in how many processes, at most.
 
         Raises:
             CrossoptimError: when no case can be run in any of the modes; when two columns would have one name.
@@ -160,21 +165,30 @@ class Campaign:
                 f"nothing to judge: {plural(len(cases), 'case')} without an objective, whose gradients are injected, cannot run"
                 f" in closed loop (expected --mode replay or lockstep)"
             )
+        jobs = parallel.processes(len(cases), jobs)
+        columns = plural(len(self.implementations) + len(self.commands), "implementation")
+        say(f"judging {columns} on {plural(len(cases), 'case')}{f' in {jobs} processes' if jobs > 1 else ''}")
+        found = self.judge(cases, tick) if jobs == 1 else parallel.judge(self._arguments, cases, jobs, tick)
+        for name, results in found.items():
+            say(f"{name}: {tally(results)}")
+        self.named |= {name for name in found if name not in IMPLEMENTATIONS}
+        return asked_for([result for results in found.values() for result in results], self.named)
+
+    def judge(self, cases: Golden, tick: Tick = _quiet) -> dict[str, list[Result]]:
+        """Results by implementation; in-process implementations in one thread, each child process in its own."""
         with Runners(self._transport()) as runners:
             try:
                 columns = self._columns(runners)
-                say(f"judging {plural(len(columns), 'implementation')} on {plural(len(cases), 'case')}")
                 lanes: dict[str, list[_Column]] = {}
                 for column in columns:
                     lanes.setdefault(_lane(column), []).append(column)
                 with ThreadPoolExecutor(max_workers=len(lanes) or 1) as pool:
-                    futures = [pool.submit(self._run_lane, held, cases, tick, say) for held in lanes.values()]
+                    futures = [pool.submit(self._run_lane, held, cases, tick) for held in lanes.values()]
                     found = {name: results for future in futures for name, results in future.result().items()}
             finally:
                 for command in self.commands:
                     command.close()
-        results = [result for column in columns for result in found[column.implementation.name]]
-        return asked_for(results, self.named)
+        return {column.implementation.name: found[column.implementation.name] for column in columns}
 
     def found(self) -> list[dict[str, str]]:
         """Each implementation with what answers for it here: its version, and ``live``, ``recorded`` or why there is nothing."""
@@ -197,7 +211,6 @@ class Campaign:
             if name in [column.implementation.name for column in columns]:
                 raise CrossoptimError(f"--command: two columns would be called {name!r} (name one of them: --command NAME=COMMAND)")
             columns.append(_Column(Implementation(name, name, evaluates_specification=True), about.version, "live", command))
-            self.named.add(name)
         return columns
 
     def _modes(self, case: Case | ScheduleCase | RefusalCase) -> list[Mode]:
@@ -207,7 +220,7 @@ class Campaign:
             return [mode for mode in self.modes if mode == "closed"]
         return [mode for mode in self.modes if mode != "closed" or case.problem.value is not None]
 
-    def _run_lane(self, columns: list[_Column], cases: Golden, tick: Tick, say: Tick) -> dict[str, list[Result]]:
+    def _run_lane(self, columns: list[_Column], cases: Golden, tick: Tick) -> dict[str, list[Result]]:
         out: dict[str, list[Result]] = {}
         for column in columns:
             results = out.setdefault(column.implementation.name, [])
@@ -220,7 +233,6 @@ class Campaign:
                 elif isinstance(case, RefusalCase):
                     results.extend(self._judge_refusals(column, asked, case))
                 tick(f"{column.implementation.name}: {case.id}")
-            say(f"{column.implementation.name}: {tally(results)}")
         return out
 
     def _judge(self, column: _Column, asked: _Patience | None, case: Case, golden: Trajectory) -> Iterator[Result]:

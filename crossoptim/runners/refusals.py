@@ -1,10 +1,10 @@
-"""Refusal cases and the protocol's ``run``: an optimizer is made, no step is taken; its answers, and their recording."""
+"""Refusal cases over the protocol: an optimizer or a schedule is made, no step is taken; the answers, and their recording."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,15 @@ from crossoptim.check.refusals import Reaction, RefusalJudge
 from crossoptim.errors import FixtureError
 from crossoptim.golden.fixture import file_sha256, validate
 from crossoptim.golden.json_text import pretty, read
-from crossoptim.golden.refusals.case import RefusalCase
+from crossoptim.golden.refusals.case import RefusalCase, ScheduleRefusalCase
+from crossoptim.runners import schedules
 from crossoptim.runners.base import Answer
 from crossoptim.runners.registry import Implementation
 from crossoptim.runners.request import PROTOCOL
 from crossoptim.spec.ecosystems import get_ecosystem
 from crossoptim.spec.model import Binding
 from crossoptim.spec.refusals import ADMISSIBLE, PARAMS, UNKNOWN, InputQuirk, Probe
+from crossoptim.spec.schedule import BASE
 
 RECORDED_SCHEMA = "crossoptim/recorded-refusals/1"
 _EVALUATORS = ("base-r",)  # what makes no optimizers
@@ -30,13 +32,21 @@ Reactions = Mapping[str, Reaction]
 """By the probes' ids."""
 
 
+def binding_of(implementation: Implementation, case: RefusalCase) -> Binding | None:
+    """The class that is to be made; None where there is none, or none is needed."""
+    if isinstance(case, ScheduleRefusalCase):
+        return schedules.binding_of(implementation, case.example.schedule)
+    return implementation.binding(case.base)
+
+
 def judge_of(implementation: Implementation, case: RefusalCase, ignored: frozenset[str] | set[str] = frozenset()) -> RefusalJudge:
     """The judge of one implementation's constructor."""
-    quirks = [q for q in implementation.quirks(case.base) if isinstance(q, InputQuirk) and q.id not in ignored]
-    binding = implementation.binding(case.base)
+    binding = binding_of(implementation, case)
     if implementation.ecosystem and binding:
-        table = get_ecosystem(implementation.ecosystem).refusals
-        return RefusalJudge(case, binding, quirks, lambda probe: _message(table, binding, probe))
+        ecosystem = get_ecosystem(implementation.ecosystem)
+        known = (q for q in ecosystem.quirks if isinstance(q, InputQuirk) and binding.name in q.bindings)
+        quirks = [q for q in known if q.id not in ignored and implementation.name in (q.implementations or (implementation.name,))]
+        return RefusalJudge(case, binding, quirks, lambda probe: _message(ecosystem.refusals, binding, probe))
     own = implementation.module is not None and not implementation.ecosystem
     return RefusalJudge(case, messages=_sentence if own else lambda _: "")
 
@@ -57,7 +67,9 @@ def _sentence(probe: Probe) -> str:
 
 def unsupported(implementation: Implementation, case: RefusalCase) -> str | None:
     """Why an implementation cannot be asked, or None."""
-    if implementation.ecosystem and implementation.binding(case.base) is None:
+    if isinstance(case, ScheduleRefusalCase) and implementation.name not in schedules.SPEAKERS:
+        return f"{implementation.name} has no schedules"
+    if implementation.ecosystem and binding_of(implementation, case) is None:
         return f"no class implements {case.topic}"
     if implementation.name in _EVALUATORS:
         return "it makes no optimizers: it evaluates equations that others have checked"
@@ -70,7 +82,7 @@ def react(implementation: Implementation, case: RefusalCase, run: Run) -> Reacti
 
 
 def _react(implementation: Implementation, case: RefusalCase, probe: Probe, run: Run) -> Reaction:
-    binding = implementation.binding(case.base)
+    binding = binding_of(implementation, case)
     if binding and (missing := _missing(binding, probe)):
         return Reaction("unsupported", f"{binding.name} has no argument for {missing}")
     answer = run(request(implementation, case, probe))
@@ -93,9 +105,10 @@ def _missing(binding: Binding, probe: Probe) -> str | None:
 def _later(answer: Answer) -> str:
     if answer["outcome"] != "ok":
         return _said(answer)
-    for name, rows in answer["trajectory"]["params"].items():
-        for step, row in enumerate(rows, 1):
-            if not all(isinstance(v, int | float) and math.isfinite(v) for v in row):
+    columns, first = (answer["rates"], 0) if "rates" in answer else (answer["trajectory"]["params"], 1)
+    for name, rows in columns.items():
+        for step, row in enumerate(rows, first):
+            if not all(isinstance(v, int | float) and math.isfinite(v) for v in (row if isinstance(row, list) else [row])):
                 return f"{name} is not finite after step {step}"
     return ""
 
@@ -103,14 +116,16 @@ def _later(answer: Answer) -> str:
 def _said(answer: Answer) -> str:
     """An error in one line, without the harness's own word for this stage; file names and the like follow in later lines."""
     message = str(answer.get("message", answer.get("reason", "")))
-    for stage in ("making the optimizer: ", "constructing: "):
+    for stage in ("making the optimizer: ", "constructing: ", "evaluating: "):
         message = message.removeprefix(stage)
     first = " ".join(message.split("\n")[:2]) if message.startswith("!") else message.split("\n")[0]
     return f"{answer.get('class', 'error')}: {first}"
 
 
 def request(implementation: Implementation, case: RefusalCase, probe: Probe, steps: int = 0) -> dict[str, Any]:
-    """The ``run`` request that makes the optimizer, and then takes no step, or some."""
+    """The request that makes the optimizer or schedule, and then takes no step, or some."""
+    if isinstance(case, ScheduleRefusalCase):
+        return _schedule_request(implementation, case, probe, steps)
     setting, binding = case.base, implementation.binding(case.base)
     closure = setting.rule.kind == "closure"
     switches = {} if binding else {s.name: setting.values[s.name] for s in setting.rule.switches}
@@ -132,6 +147,22 @@ def request(implementation: Implementation, case: RefusalCase, probe: Probe, ste
         "events": [],
         **({"objective": _OBJECTIVE} if closure else {"gradients": dict.fromkeys(PARAMS, rows)}),
     }
+
+
+def _schedule_request(implementation: Implementation, case: ScheduleRefusalCase, probe: Probe, steps: int) -> dict[str, Any]:
+    """The example's request, with one argument changed or left out."""
+    example = replace(case.example, id=f"{case.id}/{probe.id}", steps=steps, events=(), metrics=case.example.metrics[:steps])
+    out = schedules.request(implementation, example)
+    binding = binding_of(implementation, case)
+    arguments = {key: value for key, value in out["schedule"]["arguments"].items() if key in _set_by(case, binding)}
+    foreign = (binding.foreign(probe.option) if binding else None) or probe.option
+    arguments.pop(foreign, None)
+    new = {} if probe.kind == "missing" else {foreign: probe.value}
+    return {**out, "schedule": {**out["schedule"], "arguments": {**arguments, **new}}}
+
+
+def _set_by(case: ScheduleRefusalCase, binding: Binding | None) -> set[str]:
+    return {(binding.foreign(name) if binding else None) or name for name in (*case.given, BASE.name)}
 
 
 def _arguments(values: Mapping[str, Any], defaults: Mapping[str, Any], binding: Binding | None) -> dict[str, Any]:

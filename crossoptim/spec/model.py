@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, Literal, TypeVar
 
@@ -288,10 +289,17 @@ class Setting:
         facts = self.facts or {fact.name: fact.holds((2, 2)) for fact in self.rule.facts}
         return SimpleNamespace(**self.values, **facts)
 
-    @property
+    @cached_property
     def state(self) -> tuple[StateVar, ...]:
         """The state variables that exist in this setting."""
-        return tuple(var for var in self.rule.state if var.when(self.h))
+        h = self.h
+        return tuple(var for var in self.rule.state if var.when(h))
+
+    @cached_property
+    def branches(self) -> tuple[tuple[str, Any], ...]:
+        """What the equation depends on: each value, of a real number only whether it is zero."""
+        reals = {o.name for o in self.rule.hyper if isinstance(o, Real) and not isinstance(o, Whole)}
+        return tuple((key, bool(v) if key in reals and v is not None else v) for key, v in vars(self.h).items())
 
     @property
     def counts(self) -> bool:
@@ -310,7 +318,7 @@ class Setting:
 
     def with_values(self, **changes: object) -> Setting:
         """A copy with some values changed, validated again."""
-        return self.rule.resolve({**self.values, **changes})
+        return replace(self.rule.resolve({**self.values, **changes}), facts=self.facts)
 
 
 Floats = list[Any]  # nested lists of floats: shapes () to (rows, columns)

@@ -9,12 +9,14 @@ from functools import cache
 from typing import Any, Literal, get_args
 
 from crossoptim.errors import HyperError
-from crossoptim.spec.model import Binding, Effect, Flag, Hyper, Interval, Quirk, QuirkSite, Raises, Real, Rule, Whole
+from crossoptim.spec.model import Binding, Effect, Flag, Interval, Quirk, QuirkSite, Raises, Real, Rule, Switch, Whole
 from crossoptim.spec.rules import get_rule, resolve
+from crossoptim.spec.schedule import REQUIRED, Choice, Number, Schedule
+from crossoptim.spec.schedule import Whole as ScheduleWhole
 
 Kind = Literal[
     "default", "boundary", "outside", "infinite", "not a number", "text", "boolean", "fraction",
-    "not a flag", "variant", "constraint", "unknown", "empty", "twice", "group",
+    "not a flag", "variant", "missing", "constraint", "unknown", "empty", "twice", "group",
 ]  # fmt: skip
 KINDS: tuple[Kind, ...] = get_args(Kind)
 ADMISSIBLE: tuple[Kind, ...] = ("default", "boundary")
@@ -123,13 +125,11 @@ def _probes(rule: Rule, switches: Mapping[str, Any]) -> Iterator[Probe]:
         return Probe(label, kind, option, value, values, "" if kind in ADMISSIBLE else refusal(rule, {**switches, **values}))
 
     yield Probe("defaults", "default", "", None, {})
-    for option in rule.hyper:
-        for kind, value in _values(option):
+    for option in rule.options():
+        for kind, value in to_try(option):
             more = companions(rule, option.name)
             if kind != "boundary" or not refusal(rule, {**more, option.name: value}):
                 yield probe(kind, option.name, value, more)
-    for switch in rule.switches:
-        yield probe("variant", switch.name, TEXT)
     for start, option_name, value in _breaking(rule):
         yield probe("constraint", option_name, value, start)
     yield probe("unknown", UNKNOWN, 1.0)
@@ -142,7 +142,21 @@ def _probes(rule: Rule, switches: Mapping[str, Any]) -> Iterator[Probe]:
         yield Probe("second-group:lr=-1", "group", "lr", -1.0, lr, refusal(rule, split[1][1]), split)
 
 
-def refusal(rule: Rule, values: Mapping[str, Any]) -> str:
+def schedule_probes(schedule: Schedule, example: Mapping[str, Any]) -> Iterator[Probe]:
+    """Every probe of a schedule: one option set or left out, beside those of a valid example."""
+    optional = {option.name: option.default for option in schedule.options if option.default is not REQUIRED}
+    for option in schedule.options:
+        for kind, value in to_try(option):
+            said = refusal(schedule, {**example, option.name: value})
+            if bool(said) != (kind in ADMISSIBLE):
+                yield Probe(f"{option.name}={value_text(value)}", kind, option.name, value, {option.name: value}, said)
+        if option.name not in optional:
+            rest = {name: value for name, value in example.items() if name != option.name}
+            yield Probe(f"without-{option.name}", "missing", option.name, None, {}, refusal(schedule, rest))
+    yield Probe(f"{UNKNOWN}=1", "unknown", UNKNOWN, 1.0, {UNKNOWN: 1.0}, refusal(schedule, {**example, UNKNOWN: 1.0}))
+
+
+def refusal(rule: Rule | Schedule, values: Mapping[str, Any]) -> str:
     """The specification's sentence about these values; empty if they are admissible."""
     try:
         rule.resolve(values)
@@ -165,23 +179,29 @@ def value_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _values(option: Hyper) -> Iterator[tuple[Kind, Any]]:
-    """What is tried of one hyperparameter."""
+def to_try(option: Any) -> Iterator[tuple[Kind, Any]]:
+    """What is tried of one option, of an optimizer or of a schedule."""
     if isinstance(option, Flag):
         yield "not a flag", 2.0
         yield "not a flag", TEXT
-        return
-    low, high = (float(end) for end in option.interval[1:-1].split(","))
+    elif isinstance(option, Switch | Choice):
+        yield "variant", TEXT
+    elif isinstance(option, Real | Number | ScheduleWhole):
+        yield from _numbers_to_try(option.interval, isinstance(option, Whole | ScheduleWhole))
+
+
+def _numbers_to_try(interval: str, whole: bool) -> Iterator[tuple[Kind, Any]]:
+    low, high = (float(end) for end in interval[1:-1].split(","))
     for end, beyond in ((low, low - 1), (high, high + 1)):
         if math.isinf(end):
             yield "infinite", end
             continue
-        yield ("boundary" if end in Interval(option.interval) else "outside"), end
-        yield "outside", beyond
+        yield ("boundary" if end in Interval(interval) else "outside"), int(end) if whole else end
+        yield "outside", int(beyond) if whole else beyond
     yield "not a number", math.nan
     yield "text", TEXT
     yield "boolean", True
-    if isinstance(option, Whole):
+    if whole:
         yield "fraction", 2.5
 
 

@@ -66,7 +66,7 @@ class Whole:
         """Return ``value`` or raise :class:`HyperError`; None where that is the default."""
         if value is None and self.default is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not float(value).is_integer():
             raise HyperError(f"{where}: {self.name} = {value!r} is not a whole number (expected one in {self.interval})")
         if value not in Interval(self.interval):
             raise HyperError(f"{where}: {self.name} = {value} is outside {self.interval}")

@@ -73,8 +73,7 @@ class Equation:
 
 def trace(setting: Setting) -> Equation:
     """Run the rule on symbols for one setting. Settings that take the same branches share one equation."""
-    numbers = {o.name for o in setting.rule.hyper if isinstance(o, Real) and not isinstance(o, Whole)}
-    return _trace(setting.rule, tuple((k, bool(v) if k in numbers and v is not None else v) for k, v in vars(setting.h).items()))
+    return _trace(setting.rule, setting.branches)
 
 
 @cache

@@ -16,7 +16,6 @@ _NOTATION = {
     "beta_2": "beta2",
     "epsilon": "eps",
     "lambda_": "weight_decay",
-    "gamma_l": "norm_min",
     "gamma_u": "norm_max",
 }
 
@@ -44,7 +43,6 @@ def _lamb(
     beta_2: float,
     epsilon: float,
     lambda_: float,
-    gamma_l: float,
     gamma_u: float,
 ) -> list[Any]:
     x = theta
@@ -52,7 +50,7 @@ def _lamb(
     path = []
 
     def phi(z: float) -> float:
-        return min(max(z, gamma_l), gamma_u or np.inf)
+        return min(z, gamma_u or np.inf)
 
     for t in range(1, steps + 1):
         g = gradient(x, t)

@@ -7,3 +7,9 @@ cases = Cases("lamb", steps=STEPS, dtypes="f64")
 add_standard(cases)
 cases.topic("zero norms")
 again(cases, "zero_norms", "where a norm is zero the trust ratio is 1", steps=4)
+for label, hyper in {
+    "decay_cancels": {},
+    "decay_cancels_at_most": {"norm_max": 2.0},
+    "decay_cancels_uncorrected": {"bias_correction": "off", "beta1": 0.75, "beta2": 0.9375, "norm_max": 2.0},
+}.items():
+    cases.add(label, "weight decay takes back the whole direction", problem="opposed", steps=3, eps=0.0, weight_decay=0.5, **hyper)

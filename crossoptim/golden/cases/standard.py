@@ -52,12 +52,12 @@ def add_standard(cases: Cases) -> None:
     add_extremes(cases, **together)
 
 
-def again(cases: Cases, problem: str, comment: str, steps: int = 0) -> None:
+def again(cases: Cases, problem: str, comment: str, steps: int = 0, **override: Any) -> None:
     """Each equation of the cases so far on another problem, in the first setting that has it."""
     settings = {trace(case.base).id: case for case in reversed(cases.collected)}
     for case in reversed(settings.values()):
-        label = case.configuration.split("/")[1]
-        cases.add(label, f"{comment} ({format_setting(case.base)})", problem=problem, steps=steps, **case.hyper)
+        label, hyper = case.configuration.split("/")[1], {**case.hyper, **override}
+        cases.add(label, f"{comment} ({format_setting(resolve(cases.optimizer, hyper))})", problem=problem, steps=steps, **hyper)
 
 
 def alone(cases: Cases, name: str) -> dict[str, Any]:

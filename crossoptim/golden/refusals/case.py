@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-from typing import Literal
+from functools import cache, cached_property
+from typing import Any, Literal
 
+from crossoptim.golden.schedules.case import FOLDER as SCHEDULES
+from crossoptim.golden.schedules.case import ScheduleCase
+from crossoptim.golden.schedules.cases import all_schedule_cases
 from crossoptim.spec.model import Setting
-from crossoptim.spec.refusals import Probe, probes
+from crossoptim.spec.refusals import Probe, given, probes, schedule_probes
 from crossoptim.spec.rules import all_presets, all_rules, resolve
+from crossoptim.spec.schedules import all_schedules, get_schedule
 
 FOLDER = "refusals"
 """What the ids of all refusal cases begin with."""
@@ -35,12 +39,39 @@ class RefusalCase:
         return resolve(self.topic)
 
     @property
+    def given(self) -> dict[str, Any]:
+        """What every probe sets besides."""
+        return given(self.base.rule)
+
+    @cached_property
     def probes(self) -> tuple[Probe, ...]:
         """What is tried."""
         return probes(self.topic)
 
 
+@dataclass(frozen=True)
+class ScheduleRefusalCase(RefusalCase):
+    """The probes of a schedule; its topic is ``schedules/step``."""
+
+    @cached_property
+    def example(self) -> ScheduleCase:
+        """The valid case that a probe changes: the schedule's first."""
+        return next(case for case in all_schedule_cases().values() if f"{SCHEDULES}/{case.schedule}" == self.topic)
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What the example sets."""
+        return dict(self.example.hyper)
+
+    @cached_property
+    def probes(self) -> tuple[Probe, ...]:
+        """What is tried."""
+        values = {**self.given, **self.example.groups[0]}
+        return tuple(schedule_probes(get_schedule(self.example.schedule), values))
+
+
 @cache
 def all_refusal_cases() -> dict[str, RefusalCase]:
-    """A case for every rule and preset, by id."""
-    return {case.id: case for case in map(RefusalCase, [*all_rules(), *all_presets()])}
+    """A case for every rule, preset and schedule, by id."""
+    cases = [*map(RefusalCase, [*all_rules(), *all_presets()]), *(ScheduleRefusalCase(f"{SCHEDULES}/{name}") for name in all_schedules())]
+    return {case.id: case for case in cases}

@@ -10,8 +10,8 @@ from typing import Any
 from crossoptim.errors import FixtureError
 from crossoptim.golden.fixture import file_sha256, validate
 from crossoptim.golden.json_text import pretty, read
-from crossoptim.golden.refusals.case import RefusalCase, all_refusal_cases
-from crossoptim.spec.refusals import ONE_GROUP, Probe, given
+from crossoptim.golden.refusals.case import RefusalCase, ScheduleRefusalCase, all_refusal_cases
+from crossoptim.spec.refusals import ONE_GROUP, Probe
 
 SCHEMA = "crossoptim/refusals/1"
 
@@ -26,12 +26,17 @@ def as_json(case: RefusalCase) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "id": case.id,
-        "optimizer": case.topic,
-        "rule": case.base.rule.name,
-        "switches": {switch.name: case.base.values[switch.name] for switch in case.base.rule.switches},
-        "given": given(case.base.rule),
-        "probes": [_probe(probe, given(case.base.rule)) for probe in case.probes],
+        **_subject(case),
+        "given": case.given,
+        "probes": [_probe(probe, case.given) for probe in case.probes],
     }
+
+
+def _subject(case: RefusalCase) -> dict[str, Any]:
+    if isinstance(case, ScheduleRefusalCase):
+        return {"schedule": case.example.schedule}
+    switches = {switch.name: case.base.values[switch.name] for switch in case.base.rule.switches}
+    return {"optimizer": case.topic, "rule": case.base.rule.name, "switches": switches}
 
 
 def _probe(probe: Probe, shared: Mapping[str, Any]) -> dict[str, Any]:

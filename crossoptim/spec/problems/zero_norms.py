@@ -21,3 +21,11 @@ zero_norms = Problem(
     ),
     gradients=_gradients,
 )
+
+opposed = Problem(
+    name="opposed",
+    title="the same gradient at every step, of minus half the start's size: it takes back what a decay of one half does",
+    source="this project",
+    params=(ProblemParam("x", (2,), (2.0, -2.0)),),
+    gradients=lambda step: {"x": (-1.0, 1.0)},
+)

@@ -16,7 +16,7 @@ from crossoptim.spec.rules import rule
         Real("lr", 1e-3, "[0, inf)", "learning rate of Adam", example=0.2),
         Real("beta1", 0.9, "[0, 1)", "decay of the first moment", example=0.7),
         Real("beta2", 0.999, "[0, 1)", "decay of the second moment", example=0.8),
-        Real("final_lr", 0.1, "[0, inf)", "learning rate of SGD, where the bounds meet", example=0.05, symbol=r"\alpha^{*}"),
+        Real("final_lr", 0.1, "[0, inf)", "learning rate of SGD, where the bounds meet", example=0.05, symbol=r"\alpha^{\star}"),
         Real("gamma", 1e-3, "(0, inf)", "how fast the bounds meet", example=0.4, symbol=r"\gamma"),
         Real("eps", 1e-8, "[0, inf)", "keeps the denominator from zero", example=0.5),
         Real("weight_decay", 0.0, "[0, inf)", "L2 penalty, or the rate of decay", example=0.1),
@@ -28,7 +28,7 @@ from crossoptim.spec.rules import rule
         StateVar("v", doc="second moment: moving average of the squared gradient"),
         StateVar("v_max", when=lambda h: h.amsbound, doc="the largest second moment so far", symbol=r"v^{\max}"),
     ],
-    kept=[Kept("base_lr", "0", "the first learning rate that was not zero: final_lr belongs to it", symbol=r"\eta_{0}")],
+    kept=[Kept("base_lr", "0", "the first learning rate that was not zero: final_lr belongs to it", symbol=r"\eta^{(0)}")],
     switches=[
         Switch(
             "bias_correction",

@@ -45,8 +45,10 @@ class LARS:
         if h.weight_decay:
             slope = slope + h.weight_decay * size
             g = g + h.weight_decay * p
-        rate = xp.where(slope > 0, xp.where(size > 0, h.trust_coefficient * size / slope, 1), 1)
-        d = rate * g
+        trust = h.trust_coefficient * size / slope
+        if not h.weight_decay:
+            trust = xp.where(slope > 0, trust, 1)
+        d = xp.where(size > 0, trust, 1) * g
         if not h.momentum:
             return p - h.lr * d, {}
         if h.momentum_form == "lr_inside":

@@ -9,7 +9,7 @@ from crossoptim.spec.rules import rule
     title="NAdam",
     kind="elementwise",
     sources=[
-        "Dozat 2016, Incorporating Nesterov Momentum into Adam, ICLR workshop, Algorithm 2",
+        "Dozat 2016, Incorporating Nesterov Momentum into Adam, ICLR workshop (Nadam)",
         "Sutskever, Martens, Dahl & Hinton 2013 (a schedule for the momentum)",
         "Loshchilov & Hutter 2019, arXiv:1711.05101 (decoupled weight decay)",
     ],
@@ -39,7 +39,7 @@ from crossoptim.spec.rules import rule
             "momentum_schedule",
             ("growing", "constant"),
             "the momentum grows from a half of beta1 to beta1, or is beta1",
-            sources={"growing": "Dozat 2016, section 3; PyTorch, Keras", "constant": "Dozat 2016, section 2; optax.nadam"},
+            sources={"growing": "Dozat 2016; PyTorch, Keras", "constant": "Dozat 2016, with one momentum throughout; optax.nadam"},
             witness={"growing": "torch.optim.NAdam", "constant": "tests/witness/nadam.py: optax_nadam"},
         ),
     ],

@@ -75,7 +75,7 @@ from crossoptim.spec.rules import rule
 class ScheduleFreeAdamW:
     def scalars(xp, h, t, k):  # type: ignore[no-untyped-def]
         bias2 = 1 - h.beta2**t
-        rate = h.lr * xp.where(t < h.warmup_steps, t / h.warmup_steps, 1) if h.warmup_steps else h.lr
+        rate = h.lr * (t / xp.maximum(t, h.warmup_steps)) if h.warmup_steps else h.lr
         if h.bias_correction == "learning_rate":
             rate = rate * xp.sqrt(bias2)
         largest = xp.maximum(k.lr_max, rate) if h.weight_rate == "largest" else k.lr_max

@@ -43,7 +43,7 @@ from crossoptim.spec.rules import rule
         Switch(
             "average_start",
             ("first_step", "start_point"),
-            "the average begins with the first step's iterate, or counts the start point like it",
+            "the average begins with the first step's iterate, or counts the start point with a weight of one",
             sources={
                 "first_step": "facebookresearch/schedule_free; Defazio et al. 2024, Algorithm 1",
                 "start_point": "Defazio et al. 2024, section 1: c = 1 / (t + 1)",
@@ -58,11 +58,11 @@ from crossoptim.spec.rules import rule
 )
 class ScheduleFreeSGD:
     def scalars(xp, h, t, k):  # type: ignore[no-untyped-def]
-        rate = h.lr * xp.where(t < h.warmup_steps, t / h.warmup_steps, 1) if h.warmup_steps else h.lr
+        rate = h.lr * (t / xp.maximum(t, h.warmup_steps)) if h.warmup_steps else h.lr
         largest = xp.maximum(k.lr_max, rate) if h.weight_rate == "largest" else k.lr_max
         weight = t**h.r * (largest if h.weight_rate == "largest" else rate) ** h.weight_lr_power
-        total = k.weight_sum + (xp.where(t < 2, 2 * weight, weight) if h.average_start == "start_point" else weight)
-        share = weight / xp.where(total > 0, total, 1)
+        total = k.weight_sum + weight
+        share = weight / (total + 1 if h.average_start == "start_point" else xp.where(total > 0, total, 1))
         return {"rate": rate, "lr_max": largest, "weight_sum": total, "share": share, "rest": 1 - share, "lean": 1 - h.momentum}
 
     def update(xp, h, c, p, g, s):  # type: ignore[no-untyped-def]

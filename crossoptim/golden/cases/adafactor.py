@@ -1,0 +1,20 @@
+"""Adafactor: the standard cases, and sizes at which each of its comparisons decides either way, under each of its equations."""
+
+from crossoptim.golden.cases import Cases
+from crossoptim.golden.cases.standard import STEPS, add_standard, again
+
+cases = Cases("adafactor", steps=STEPS, dtypes="f64")
+add_standard(cases)
+cases.topic("sizes")
+again(
+    cases,
+    "uneven",
+    "parameters above and below eps2, gradients above and below eps1, updates above and below d, steps above and below 1 / sqrt(t)",
+    steps=5,
+    lr=0.6,
+    d=1.25,
+)
+cases.topic("shapes")
+for problem, shape in {"matrices": "wide", "matrices_tall": "tall"}.items():
+    cases.add(shape, f"a {shape} matrix, and matrices of one row or column", problem=problem, dtypes="f32 f64")
+cases.add("iris", "a network: matrices and vectors together", problem="iris", dtypes="f32", steps=5)
