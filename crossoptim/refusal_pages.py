@@ -12,7 +12,7 @@ from crossoptim.check.refusals import Prediction, RefusalJudge
 from crossoptim.golden.fixture import VERSION, golden_path, root
 from crossoptim.golden.refusals.case import RefusalCase, all_refusal_cases
 from crossoptim.page import Page, Rows
-from crossoptim.runners.refusals import judge_of
+from crossoptim.runners.refusals import binding_of, judge_of
 from crossoptim.runners.registry import IMPLEMENTATIONS
 from crossoptim.screen import plain_table
 from crossoptim.spec.ecosystems import all_ecosystems, all_quirks
@@ -61,7 +61,7 @@ def _judges(case: RefusalCase) -> dict[str, RefusalJudge]:
     """One judge an ecosystem: its implementations share their constructors."""
     out: dict[str, RefusalJudge] = {}
     for implementation in IMPLEMENTATIONS.values():
-        if implementation.ecosystem and implementation.binding(case.base):
+        if implementation.ecosystem and binding_of(implementation, case):
             out.setdefault(implementation.ecosystem, judge_of(implementation, case))
     return out
 

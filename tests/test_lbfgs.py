@@ -152,7 +152,10 @@ def test_what_it_cannot_do_is_one_clear_line() -> None:
     a, b = torch.zeros(2, requires_grad=True), torch.zeros(2, dtype=torch.float64, requires_grad=True)
     cases: list[tuple[Any, str]] = [
         (lambda: crossoptim.LBFGS([{"params": [a]}, {"params": [b]}]), "LBFGS: a second parameter group (expected one, of all parameters)"),
-        (lambda: crossoptim.LBFGS([a]).add_param_group({"params": [b]}), "LBFGS: a second parameter group (expected one, of all parameters)"),
+        (
+            lambda: crossoptim.LBFGS([a]).add_param_group({"params": [b]}),
+            "LBFGS: a second parameter group (expected one, of all parameters)",
+        ),
         (
             lambda: crossoptim.LBFGS([a, b]),
             "LBFGS: parameters are torch.float32 on cpu, torch.float64 on cpu (expected one real dtype on one device)",
@@ -329,13 +332,20 @@ def test_injected_gradients_are_of_no_use(name: str, mode: Any) -> None:
 
 def test_a_campaign_without_closed_loop_has_nothing_to_judge(tmp_path: Path) -> None:
     case = get_case(WOLFE)
-    with pytest.raises(CrossoptimError, match="nothing to judge: 1 case of optimizers that choose where to evaluate run in closed loop only"):
+    with pytest.raises(
+        CrossoptimError, match="nothing to judge: 1 case of optimizers that choose where to evaluate run in closed loop only"
+    ):
         Campaign(tmp_path, ["reference"], modes=["lockstep"]).run([(case, golden(case))])
 
 
 def test_it_is_not_driven_by_gradients() -> None:
-    said = Server().answer({"command": "open", "implementation": "crossoptim", "optimizer": "lbfgs", "arguments": {}, "dtype": "float64", "params": []})
-    assert said == {"outcome": "unsupported", "reason": "lbfgs chooses where to evaluate: gradients cannot drive it (expected run, in closed loop)"}
+    said = Server().answer(
+        {"command": "open", "implementation": "crossoptim", "optimizer": "lbfgs", "arguments": {}, "dtype": "float64", "params": []}
+    )
+    assert said == {
+        "outcome": "unsupported",
+        "reason": "lbfgs chooses where to evaluate: gradients cannot drive it (expected run, in closed loop)",
+    }
 
 
 def test_a_recording_holds_the_evaluations(tmp_path: Path) -> None:

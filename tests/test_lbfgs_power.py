@@ -25,11 +25,17 @@ SOURCE = inspect.getsource(rule_file)
 # What is wrong, and where: a part of the rule's source with what stands there instead.
 MUTANTS = {
     "oldest pair first in the first loop": ("reversed([*zip(pairs, rhos, strict=True)])", "[*zip(pairs, rhos, strict=True)]"),
-    "newest pair first in the second loop": ("zip(pairs, rhos, reversed(alphas), strict=True)", "reversed([*zip(pairs, rhos, reversed(alphas))])"),
+    "newest pair first in the second loop": (
+        "zip(pairs, rhos, reversed(alphas), strict=True)",
+        "reversed([*zip(pairs, rhos, reversed(alphas))])",
+    ),
     "no scaling of the first Hessian": ("d = q * (xp.dot(y, s) / xp.dot(y, y))", "d = q"),
     "scaling by s's": ("(xp.dot(y, s) / xp.dot(y, y))", "(xp.dot(s, s) / xp.dot(y, s))"),
     "scaling by the oldest pair": ("y, s = pairs[-1]", "y, s = pairs[0]"),
-    "scaling before the first loop": ("    q = -g\n    if not pairs:\n        return q\n", "    q = -g\n    if not pairs:\n        return q\n    q = q * (xp.dot(*pairs[-1]) / xp.dot(pairs[-1][0], pairs[-1][0]))\n"),
+    "scaling before the first loop": (
+        "    q = -g\n    if not pairs:\n        return q\n",
+        "    q = -g\n    if not pairs:\n        return q\n    q = q * (xp.dot(*pairs[-1]) / xp.dot(pairs[-1][0], pairs[-1][0]))\n",
+    ),
     "second loop without alpha": ('xp.named("weight", alpha - beta)', "(-beta)"),
     "curvature not checked": ("if not xp.holds(xp.dot(y, s) > xp.number(CURVATURE_FLOOR)):", "if False:"),
     "curvature floor zero": ("CURVATURE_FLOOR = 1e-10", "CURVATURE_FLOOR = 0.0"),
@@ -44,9 +50,18 @@ MUTANTS = {
     "first length by the largest element": ("xp.number(1) / xp.total(g)", "xp.number(1) / xp.largest(g)"),
     "first length in every step": ("if memory.iterations == 1:", "if iteration == 1:"),
     "later steps of length one": ("memory.pairs, at.gradient), lr", "memory.pairs, at.gradient), xp.number(1)"),
-    "tolerance_grad not asked at the start": ("        if xp.holds(xp.largest(at.gradient) <= tolerance_grad):\n            return Outcome(at.point, \"tolerance_grad at start\")", "        pass"),
-    "tolerance_grad on the sum": ("            if xp.holds(xp.largest(at.gradient) <= tolerance_grad):\n                return", "            if xp.holds(xp.total(at.gradient) <= tolerance_grad):\n                return"),
-    "tolerance_grad never asked again": ("            if xp.holds(xp.largest(at.gradient) <= tolerance_grad):\n                return", "            if False:\n                return"),
+    "tolerance_grad not asked at the start": (
+        '        if xp.holds(xp.largest(at.gradient) <= tolerance_grad):\n            return Outcome(at.point, "tolerance_grad at start")',
+        "        pass",
+    ),
+    "tolerance_grad on the sum": (
+        "            if xp.holds(xp.largest(at.gradient) <= tolerance_grad):\n                return",
+        "            if xp.holds(xp.total(at.gradient) <= tolerance_grad):\n                return",
+    ),
+    "tolerance_grad never asked again": (
+        "            if xp.holds(xp.largest(at.gradient) <= tolerance_grad):\n                return",
+        "            if False:\n                return",
+    ),
     "slope not checked": ("if xp.holds(slope > -tolerance_change):", "if False:"),
     "step size not checked": ("if xp.holds(xp.largest(d * t) <= tolerance_change):", "if False:"),
     "step size without t": ("xp.largest(d * t)", "xp.largest(d)"),
@@ -85,18 +100,21 @@ MUTANTS = {
     "the higher end stays": ("            bracket[high] = bracket[low]\n", "            pass\n"),
     "the higher end always moves": ("if xp.holds(new.slope * (bracket[high].t - bracket[low].t) >= xp.number(0)):", "if True:"),
     "a trial above the lower end becomes it": ("too_high(new) or xp.holds(new.loss >= bracket[low].loss)", "too_high(new)"),
-    "the lower end is not sought anew": ("            low, high = order(xp, strict, bracket)\n            continue", "            continue"),
+    "the lower end is not sought anew": (
+        "            low, high = order(xp, strict, bracket)\n            continue",
+        "            continue",
+    ),
     "the higher end is the result": ("return bracket[low], count + 1", "return bracket[high], count + 1"),
     "NaN is low enough": ("not xp.holds(new.loss <= ceiling) if strict", "xp.holds(new.loss > ceiling) if strict"),
     "an infinite loss is interpolated": ("or (strict and xp.holds(square >= xp.number(inf)))", ""),
-}  # fmt: skip
+}
 
 
 def mutant(old: str, new: str) -> Callable[..., Any]:
     """The conversation of the rule's source with one part replaced."""
     assert SOURCE.count(old) == 1, f"{old!r} stands {SOURCE.count(old)} times in the rule"
     names: dict[str, Any] = {"__name__": rule_file.__name__}
-    exec(compile(SOURCE.replace(old, new), "mutant", "exec"), names)
+    exec(compile(SOURCE.replace(old, new), "mutant", "exec"), names)  # noqa: S102
     converse: Callable[..., Any] = names["LBFGS"].converse
     return converse
 

@@ -209,8 +209,8 @@ def test_sgds_share_of_the_first_gradient_is_one_unless_it_is_dampened(dampening
 def direct(setting: Setting, p: Array, g: Array, state: dict[str, Array], scalars: dict[str, float], dtype: str) -> dict[str, Array]:
     """``rule.update`` executed on NumPy arrays, with no graph between."""
     kind = DTYPES[dtype]
-    reals = {k: v if v == 0 else kind(v) for k, v in setting.reals.items()}
-    h = SimpleNamespace(**{**setting.values, **reals})
+    reals = {k: v if v == 0 or isinstance(v, int) else kind(v) for k, v in setting.reals.items()}
+    h = SimpleNamespace(**{**vars(setting.h), **reals})
     with np.errstate(all="ignore"):
         new, state = setting.rule.update(
             Reference, h, SimpleNamespace(**{k: kind(v) for k, v in scalars.items()}), p, g, SimpleNamespace(**state)
@@ -224,6 +224,8 @@ def test_the_graph_gives_the_bits_of_the_rule_run_on_arrays(setting: Setting, dt
     random = np.random.default_rng(0)
     kind = DTYPES[dtype]
     p = random.normal(size=(3, 4)).astype(kind)
+    setting = setting.of(p.shape)
+    shapes = {"p": p.shape, **{var.name: var.shape_for(p.shape) for var in setting.state}}
     state = {var.name: initial_state(var, setting.reals, p, np.zeros_like(p)) for var in setting.state}
     kept = oracle.initial_kept(setting)
     for t in range(1, 6):
@@ -234,7 +236,7 @@ def test_the_graph_gives_the_bits_of_the_rule_run_on_arrays(setting: Setting, dt
         found = reference.step(trace(setting), {"p": p, "g": g, **state, **setting.reals, **scalars}, dtype)
         assert set(found) == set(expected) == {"p", *state}
         for key, value in found.items():
-            assert value.dtype == kind and value.shape == p.shape
+            assert value.dtype == kind and value.shape == shapes[key]
             np.testing.assert_array_equal(value, expected[key], err_msg=key)
         p = found.pop("p")
         state = found

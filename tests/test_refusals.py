@@ -18,9 +18,9 @@ from crossoptim.errors import FixtureError, HyperError, UnavailableError
 from crossoptim.golden.export import AnyCase, export
 from crossoptim.golden.fixture import root, validate
 from crossoptim.golden.json_text import compact
-from crossoptim.golden.refusals.case import RefusalCase, all_refusal_cases
+from crossoptim.golden.refusals.case import RefusalCase, ScheduleRefusalCase, all_refusal_cases
 from crossoptim.golden.refusals.fixture import load, to_text
-from crossoptim.runners import recorded, refusals
+from crossoptim.runners import recorded, refusals, schedules
 from crossoptim.runners.base import Answer
 from crossoptim.runners.campaign import Campaign
 from crossoptim.runners.r import TRANSPORTS
@@ -30,20 +30,26 @@ from crossoptim.spec.ecosystems import all_ecosystems, get_ecosystem
 from crossoptim.spec.model import Binding, Constraint, Flag, Real, Rule
 from crossoptim.spec.refusals import ADMISSIBLE, UNKNOWN, InputQuirk, Probe, companions, probes
 from crossoptim.spec.rules import all_rules, get_rule, resolve
+from crossoptim.spec.schedule import REQUIRED
+from crossoptim.spec.schedules import get_schedule
 
 CASES = list(all_refusal_cases().values())
+OPTIMIZERS = [case for case in CASES if not isinstance(case, ScheduleRefusalCase)]
+SCHEDULES = [case for case in CASES if isinstance(case, ScheduleRefusalCase)]
 LOCAL = [i for i in IMPLEMENTATIONS.values() if i.module]
 FOREIGN = [i for i in IMPLEMENTATIONS.values() if i.ecosystem]
 R_TORCH = [i for i in FOREIGN if not i.module]
 MADE_HERE = ("unknown", "empty", "twice")  # kinds whose sentence does not come from a rule's values
 
 by_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.topic)
+by_optimizer = pytest.mark.parametrize("case", OPTIMIZERS, ids=lambda case: case.topic)
+by_schedule = pytest.mark.parametrize("case", SCHEDULES, ids=lambda case: case.topic)
 
 
 @cache
 def reactions(name: str, topic: str) -> Mapping[str, Reaction]:
     """What an implementation in this process made of an optimizer's probes."""
-    return refusals.react(IMPLEMENTATIONS[name], RefusalCase(topic), local_runner(name).run)
+    return refusals.react(IMPLEMENTATIONS[name], all_refusal_cases()[f"refusals/{topic}"], local_runner(name).run)
 
 
 def judged(implementation: Implementation, case: RefusalCase, found: Mapping[str, Reaction], without: str = "") -> Judgement:
@@ -57,7 +63,7 @@ def input_quirks(ecosystem: str) -> list[InputQuirk]:
 # What is tried.
 
 
-@by_case
+@by_optimizer
 def test_the_specification_refuses_what_it_says_and_nothing_else(case: RefusalCase) -> None:
     switches = {s.name: case.base.values[s.name] for s in case.base.rule.switches}
     for probe in case.probes:
@@ -72,7 +78,7 @@ def test_the_specification_refuses_what_it_says_and_nothing_else(case: RefusalCa
             assert str(refused.value) == probe.refusal
 
 
-@by_case
+@by_optimizer
 def test_a_sentence_names_rule_hyperparameter_value_and_interval(case: RefusalCase) -> None:
     intervals = {option.name: option.interval for option in case.base.rule.hyper if isinstance(option, Real)}
     for probe in case.probes:
@@ -82,13 +88,31 @@ def test_a_sentence_names_rule_hyperparameter_value_and_interval(case: RefusalCa
             assert f"{probe.option} = {probe.value!r} is not a number" in probe.refusal and intervals[probe.option] in probe.refusal
 
 
-@by_case
+@by_optimizer
 def test_every_option_and_every_constraint_is_tried(case: RefusalCase) -> None:
     refused = [probe for probe in case.probes if probe.refusal]
     assert {probe.option for probe in refused} >= {option.name for option in case.base.rule.options()} | {UNKNOWN}
     for constraint in case.base.rule.constraints:
         assert any(probe.kind == "constraint" and constraint.text in probe.refusal for probe in refused), constraint.text
     assert len({probe.id for probe in case.probes}) == len(case.probes)
+
+
+@by_schedule
+def test_a_schedule_is_refused_by_name_too(case: ScheduleRefusalCase) -> None:
+    schedule = get_schedule(case.example.schedule)
+    values = {**case.given, **case.example.groups[0]}
+    assert {"unknown"} <= {probe.kind for probe in case.probes}
+    assert schedule.resolve(values)
+    for probe in case.probes:
+        if probe.kind in ADMISSIBLE:
+            assert schedule.resolve({**values, **probe.values}) and not probe.refusal
+            continue
+        left = {key: value for key, value in values.items() if probe.kind != "missing" or key != probe.option}
+        with pytest.raises(HyperError) as refused:
+            schedule.resolve({**left, **probe.values})
+        assert str(refused.value) == probe.refusal and f"{schedule.name}: " in probe.refusal and probe.option in probe.refusal
+    required = {option.name for option in schedule.options if option.default is REQUIRED}
+    assert {probe.option for probe in case.probes if probe.kind == "missing"} == required
 
 
 def test_both_halves_of_a_constraint_are_broken() -> None:
@@ -150,11 +174,11 @@ def test_a_fixture_that_was_changed_is_not_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("implementation", LOCAL, ids=lambda i: i.name)
 def test_every_reaction_is_expected(case: RefusalCase, implementation: Implementation) -> None:
     if refusals.unsupported(implementation, case):
-        assert implementation.ecosystem and not implementation.binding(case.base)
+        assert not refusals.binding_of(implementation, case) or implementation.name not in schedules.SPEAKERS
         return
     verdict = judged(implementation, case, reactions(implementation.name, case.topic))
     assert verdict.expected, verdict.reason
-    assert verdict.verdict in (("documented", "unsupported") if implementation.ecosystem else ("exact",))
+    assert verdict.verdict in (("exact", "documented", "unsupported") if implementation.ecosystem else ("exact",))
 
 
 def test_torch_is_predicted_to_the_word() -> None:
@@ -184,7 +208,7 @@ def test_every_recorded_reaction_is_expected(implementation: Implementation) -> 
         assert (found is None) == bool(refusals.unsupported(implementation, case)), case.id
         if found is not None:
             verdict = judged(implementation, case, found)
-            assert verdict.expected and verdict.verdict == "documented", f"{case.id}: {verdict.reason}"
+            assert verdict.expected, f"{case.id}: {verdict.reason}"
             seen |= set(verdict.quirks)
     assert seen == {quirk.id for quirk in input_quirks(str(implementation.ecosystem))}
 
@@ -207,7 +231,9 @@ def r() -> Iterator[list[Runners]]:
 def test_r_torch_still_reacts_as_recorded_over_both_transports(implementation: Implementation, r: list[Runners]) -> None:
     folder = recorded.folders(root(), implementation.name)[-1]
     for runners in r:
-        for case in map(RefusalCase, ("sgd", "adamw")):
+        for case in (RefusalCase("sgd"), RefusalCase("adamw"), all_refusal_cases()["refusals/schedules/step"]):
+            if refusals.unsupported(implementation, case):
+                continue
             live = refusals.react(implementation, case, runners[implementation.name].run)
             assert live == refusals.load_recorded(folder / f"{case.id}.json")
 
@@ -227,11 +253,13 @@ def test_a_recording_is_checked_on_the_way_in(tmp_path: Path) -> None:
 # Nothing passes unseen.
 
 
-def recorded_or_live(ecosystem: str, topic: str) -> tuple[Implementation, Mapping[str, Reaction] | None]:
+def recorded_or_live(ecosystem: str, case: RefusalCase) -> tuple[Implementation, Mapping[str, Reaction] | None]:
     implementation = next(i for i in FOREIGN if i.ecosystem == ecosystem)
+    if refusals.unsupported(implementation, case):
+        return implementation, None
     if implementation.module:
-        return implementation, reactions(implementation.name, topic)
-    return implementation, refusals.load_recorded(recorded.folders(root(), implementation.name)[-1] / f"refusals/{topic}.json")
+        return implementation, reactions(implementation.name, case.topic)
+    return implementation, refusals.load_recorded(recorded.folders(root(), implementation.name)[-1] / f"{case.id}.json")
 
 
 @pytest.mark.parametrize("quirk", [q for e in all_ecosystems() for q in input_quirks(e)], ids=lambda q: q.id)
@@ -239,9 +267,9 @@ def test_without_a_quirk_its_input_is_reported(quirk: InputQuirk) -> None:
     ecosystem = next(name for name in all_ecosystems() if quirk in input_quirks(name))
     missed = []
     for case in CASES:
-        binding = get_ecosystem(ecosystem).binding(case.base)
+        implementation, found = recorded_or_live(ecosystem, case)
+        binding = refusals.binding_of(implementation, case)
         if binding and binding.name in quirk.bindings:
-            implementation, found = recorded_or_live(ecosystem, case.topic)
             assert found is not None
             missed.append(judged(implementation, case, found, without=quirk.id))
     assert any(verdict.verdict == "diverges" and not verdict.expected for verdict in missed)
@@ -252,9 +280,9 @@ def with_reaction(found: Mapping[str, Reaction], probe: Probe, reaction: Reactio
 
 
 @pytest.mark.parametrize("name", ["reference", "torch-single"])
-@pytest.mark.parametrize("topic", ["sgd", "rprop", "adam"])
+@pytest.mark.parametrize("topic", ["sgd", "rprop", "adam", "schedules/one_cycle"])
 def test_every_turned_reaction_is_noticed(name: str, topic: str) -> None:
-    case, implementation, found = RefusalCase(topic), IMPLEMENTATIONS[name], reactions(name, topic)
+    case, implementation, found = all_refusal_cases()[f"refusals/{topic}"], IMPLEMENTATIONS[name], reactions(name, topic)
     assert judged(implementation, case, found).expected
     for probe in case.probes:
         was = found[probe.id]
@@ -355,6 +383,13 @@ def test_check_judges_refusals_as_other_cases(tmp_path: Path) -> None:
     assert {r.mode for r in results} == {"replay"} and {r.optimizer for r in results} == {"refusals"}
     ignoring = Campaign(folder, ["torch-single"], ignored_quirks=["pytorch/input/infinity"]).run(chosen)
     assert [r.judgement.verdict for r in ignoring] == ["diverges", "unsupported"]
+
+
+def test_a_schedule_request_follows_the_protocol() -> None:
+    for case in SCHEDULES:
+        for probe in case.probes:
+            request = compact(refusals.request(IMPLEMENTATIONS["r-torch"], case, probe))
+            validate(json.loads(request), "protocol", f"{case.id}: {probe.id}")
 
 
 def test_show_prints_what_each_library_makes_of_each_probe(capsys: pytest.CaptureFixture[str]) -> None:

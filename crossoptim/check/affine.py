@@ -211,7 +211,7 @@ def _finite(noise: Array) -> Array:
     return np.where(np.isfinite(noise), noise, 0.0)
 
 
-def _infinite(where: Array) -> Array:
+def _infinite(where: NDArray[np.bool_]) -> Array:
     return np.where(where, np.inf, 0.0)
 
 

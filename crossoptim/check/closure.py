@@ -1,7 +1,8 @@
 """Judges optimizers that choose where to evaluate: the specification's conversation, answered with the library's own evaluations.
 
-Each question (the next point), the end of each step and the point where it ends are predicted from what the library itself had evaluated
-before, so that error never accumulates: the steps that L-BFGS remembers are known from the distance travelled, not only from the prediction.
+Each question (the next point), the end of each step and the point where it ends are predicted from what the library itself had
+evaluated before, so that error never accumulates: the steps that L-BFGS remembers are known from the distance travelled, not only from
+the prediction.
 Where a decision lies within rounding of the other one, both are tried; one course that explains every evaluation is enough.
 """
 

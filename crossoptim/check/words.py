@@ -1,4 +1,4 @@
-"""The namespaces in which the judge replays a closure rule's conversation: numbers with error bounds, and decisions that may go either way."""
+"""The namespace in which the judge replays a closure rule's conversation: numbers with bounds, decisions that may go either way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where an optimizer that chooses for itself evaluated, and what it decided; in memory, and as fixtures, recordings and the protocol hold it."""
+"""Where an optimizer that chooses for itself evaluated, and what it decided; in memory, and as files and the protocol hold it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,6 @@ class Evaluations:
             self.params[name].append(params[name])
             self.grads[name].append(grads[name])
         self.loss.append(loss)
-
 
     def as_json(self) -> dict[str, Any]:
         """As fixtures, recordings and the protocol hold it."""

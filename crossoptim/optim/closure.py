@@ -24,34 +24,28 @@ class TensorWords:
     sqrt = staticmethod(torch.sqrt)
     holds = staticmethod(bool)
 
-    @staticmethod
-    def largest(x: Tensor) -> Tensor:
+    def largest(self, x: Tensor) -> Tensor:
         """The largest absolute value."""
         return x.abs().max()
 
-    @staticmethod
-    def total(x: Tensor) -> Tensor:
+    def total(self, x: Tensor) -> Tensor:
         """The sum of the absolute values."""
         return x.abs().sum()
 
-    @staticmethod
-    def named(name: str, value: Any) -> Any:
+    def named(self, name: str, value: Any) -> Any:
         """As it is."""
         return value
 
-    @staticmethod
-    def clipped(x: Any, low: Any, high: Any) -> Any:
+    def clipped(self, x: Any, low: Any, high: Any) -> Any:
         """As it is, or a bound."""
         x = low if low > x else x
         return high if high < x else x
 
-    @staticmethod
-    def measured(t: Any, d: Tensor, travel: tuple[Any, Any]) -> Any:
+    def measured(self, t: Any, d: Tensor, travel: tuple[Any, Any]) -> Any:
         """As it was chosen."""
         return t
 
-    @staticmethod
-    def seen(step: Tensor, travel: tuple[Any, Any] | None) -> Tensor:
+    def seen(self, step: Tensor, travel: tuple[Any, Any] | None) -> Tensor:
         """As it was computed."""
         return step
 
@@ -101,7 +95,7 @@ class ClosureOptimizer(RuleOptimizer):
             setattr(memory, name, state.get(name, getattr(memory, name)))
         assert self.rule.converse is not None
         h = SimpleNamespace(**setting.values, **self.rule.conduct)
-        talk = self.rule.converse(TensorWords, h, memory, torch.cat([p.reshape(-1) for p in params]))
+        talk = self.rule.converse(TensorWords(), h, memory, torch.cat([p.reshape(-1) for p in params]))
         point, returned = next(talk), None
         try:
             while True:
@@ -123,5 +117,5 @@ class ClosureOptimizer(RuleOptimizer):
 
 
 def _scatter(flat: Tensor, params: list[Tensor]) -> None:
-    for p, part in zip(params, flat.split([p.numel() for p in params]), strict=True):
+    for p, part in zip(params, torch.split(flat, [p.numel() for p in params]), strict=True):
         p.copy_(part.view_as(p))

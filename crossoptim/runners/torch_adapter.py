@@ -135,7 +135,7 @@ class _TorchOptimizer:
     def converse(self, without: Collection[str]) -> tuple[float, Evaluations]:
         seen = Evaluations.of(list(self._tensors))
 
-        def closure() -> Tensor:
+        def closure() -> Any:
             self.zero_gradients()
             loss = self.backward()
             self.drop_gradients(without)

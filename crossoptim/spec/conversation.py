@@ -31,8 +31,8 @@ class Evaluation:
 class Memory:
     """What an optimizer of this kind keeps between steps.
 
-    ``iterations`` so far; ``pairs`` of (gradient difference, step), oldest first; the ``gradient``, ``direction`` and step ``length`` of the
-    last iteration; ``travel``: where its step began and ended, None if it made none.
+    ``iterations`` so far; ``pairs`` of (gradient difference, step), oldest first; the ``gradient``, ``direction`` and step ``length`` of
+    the last iteration; ``travel``: where its step began and ended, None if it made none.
     """
 
     iterations: int = 0

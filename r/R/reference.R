@@ -6,16 +6,23 @@ float32 <- function(x) {
 }
 
 rounding <- function(dtype) {
+  keep_shape <- function(round) {
+    function(x) {
+      out <- round(x)
+      dim(out) <- dim(x)
+      out
+    }
+  }
   switch(dtype,
-    float32 = float32,
-    float64 = as.double,
+    float32 = keep_shape(float32),
+    float64 = keep_shape(as.double),
     abort(sprintf("dtype '%s' is not float32 or float64", dtype), "crossoptim_value_error")
   )
 }
 
 reference_functions <- function(dtype) {
   round <- rounding(dtype)
-  arithmetic <- function(f) function(a, b) round(f(a, b))
+  arithmetic <- function(f) spread(function(a, b) round(f(a, b)))
   # As in Python, a comparison with NaN is false.
   comparison <- function(f) {
     function(a, b) {
@@ -29,18 +36,23 @@ reference_functions <- function(dtype) {
     out <- rep_len(b, size)
     chosen <- rep_len(condition, size)
     out[chosen] <- rep_len(a, size)[chosen]
+    for (like in list(a, b, condition)) {
+      if (is.null(dim(out)) && length(like) == size) dim(out) <- dim(like)
+    }
     out
   }
+  minus <- arithmetic(`-`)
   functions <- list(
     `(` = identity,
     `+` = arithmetic(`+`), `*` = arithmetic(`*`), `/` = arithmetic(`/`), `^` = arithmetic(`^`),
-    `-` = function(a, b) if (missing(b)) -a else round(a - b),
+    `-` = function(a, b) if (missing(b)) -a else minus(a, b),
     `<` = comparison(`<`), `>` = comparison(`>`), `<=` = comparison(`<=`), `>=` = comparison(`>=`),
     sqrt = function(x) round(suppressWarnings(sqrt(x))),
     where = where,
     maximum = function(a, b) where(is.na(a) | (!is.na(b) & a >= b), a, b)
   )
-  list2env(functions, parent = emptyenv())
+  epsilon <- switch(dtype, float32 = 2^-23, float64 = 2^-52)
+  list2env(c(functions, reductions(round, epsilon)), parent = emptyenv())
 }
 
 # Parsed once, evaluated at every step.
@@ -52,11 +64,13 @@ compile_equation <- function(equation, dtype) {
   function(values) {
     results <- evaluate_statements(calls, lapply(values, round), functions)[outputs]
     names(results) <- sub("_new$", "", outputs)
-    lapply(results, function(x) {
-      x <- rep_len(x, length(values$p))
-      attributes(x) <- attributes(values$p)
+    shaped <- function(x, name) {
+      like <- if (name %in% names(equation$shapes)) values[[name]] else values$p
+      x <- rep_len(x, length(like))
+      attributes(x) <- attributes(like)
       x
-    })
+    }
+    Map(shaped, results, names(results))
   }
 }
 
@@ -106,8 +120,14 @@ initial_state <- function(equation, variable, values, dtype) {
   round <- rounding(dtype)
   calls <- parse_statements(list(list("start", equation$init[[variable]])), round)
   start <- evaluate_statements(calls, lapply(values, round), reference_functions(dtype))$start
-  start <- rep_len(start, length(values$p))
-  attributes(start) <- attributes(values$p)
+  shape <- dim(values$p)
+  like <- switch(equation$shapes[[variable]] %||% "parameter",
+    rows = matrix(0, shape[1], 1),
+    columns = matrix(0, 1, shape[2]),
+    values$p
+  )
+  start <- rep_len(start, length(like))
+  attributes(start) <- attributes(like)
   start
 }
 
@@ -131,18 +151,19 @@ run_base_r <- function(request) {
   }
   request$settings <- lapply(request$settings, function(entry) {
     entry$step <- compile_equation(entry$equation, request$dtype)
+    entry$matrices <- needs_matrices(entry$equation)
     entry
   })
   request$gradients <- lapply(request$gradients, lapply, read_row)
   golden <- if (identical(request$mode, "lockstep")) read_golden(request)
   tape <- new_tape(request)
   for (param in request$params) {
-    replay_param(request, param$name, rounding(request$dtype)(read_row(param$data)), golden, tape)
+    replay_param(request, param$name, rounding(request$dtype)(read_row(param$data)), unlist(param$shape), golden, tape)
   }
   tape$trajectory(function(rows) lapply(rows, function(row) if (!is.null(row)) I(row)))
 }
 
-replay_param <- function(request, name, p, golden, tape) {
+replay_param <- function(request, name, p, shape, golden, tape) {
   add <- reference_functions(request$dtype)$`+`
   state <- list()
   left <- NULL
@@ -158,7 +179,7 @@ replay_param <- function(request, name, p, golden, tape) {
     }
     left <- used
     if (!is.null(used)) {
-      out <- update_param(setting, name, p, used, state, request$scalars[[name]][[step]], request$dtype)
+      out <- update_param(setting, name, p, used, state, request$scalars[[name]][[step]], request$dtype, shape)
       p <- out$p
       left <- out$g %||% used
       # A variable that this equation does not have stays for one that has it.
@@ -174,19 +195,33 @@ replay_param <- function(request, name, p, golden, tape) {
   }
 }
 
-update_param <- function(setting, name, p, g, state, scalars, dtype) {
+update_param <- function(setting, name, p, g, state, scalars, dtype, shape) {
   equation <- setting$equation
   kept <- unlist(equation$state)
+  if (setting$matrices) {
+    p <- matrix(p, shape[1], shape[2], byrow = TRUE)
+    g <- matrix(g, shape[1], shape[2], byrow = TRUE)
+    state <- Map(function(x, name) row_as_matrix(x, shape, equation$shapes[[name]] %||% "parameter"), state, names(state))
+  }
   hyper <- lapply(setting$values[unlist(equation$hyper)], read_number)
   for (variable in setdiff(kept, names(state))) {
     state[[variable]] <- initial_state(equation, variable, c(list(p = p, g = g), hyper), dtype)
   }
-  setting$step(c(
+  out <- setting$step(c(
     list(p = p, g = g, index = match(name, unlist(setting$params))),
     state[kept],
     hyper,
     lapply(scalars, read_number)
   ))
+  if (setting$matrices) lapply(out, row_of) else out
+}
+
+row_as_matrix <- function(row, shape, kind) {
+  switch(kind,
+    rows = matrix(row, shape[1], 1),
+    columns = matrix(row, 1, shape[2]),
+    matrix(row, shape[1], shape[2], byrow = TRUE)
+  )
 }
 
 # The newest setting that a parameter has at a step, or NULL while no group holds it.

@@ -8,7 +8,7 @@ add_standard(cases)
 cases.topic("sizes")
 again(
     cases,
-    "uneven",
+    ["uneven"],
     "parameters above and below eps2, gradients above and below eps1, updates above and below d, steps above and below 1 / sqrt(t)",
     steps=5,
     lr=0.6,

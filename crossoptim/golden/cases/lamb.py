@@ -6,7 +6,7 @@ from crossoptim.golden.cases.standard import STEPS, add_standard, again
 cases = Cases("lamb", steps=STEPS, dtypes="f64")
 add_standard(cases)
 cases.topic("zero norms")
-again(cases, "zero_norms", "where a norm is zero the trust ratio is 1", steps=4)
+again(cases, ["zero_norms"], "where a norm is zero the trust ratio is 1", steps=4)
 for label, hyper in {
     "decay_cancels": {},
     "decay_cancels_at_most": {"norm_max": 2.0},

@@ -6,4 +6,4 @@ from crossoptim.golden.cases.standard import STEPS, add_standard, again
 cases = Cases("lars", steps=STEPS, dtypes="f64")
 add_standard(cases)
 cases.topic("zero norms")
-again(cases, "zero_norms", "where a norm is zero the trust ratio is 1", steps=4)
+again(cases, ["zero_norms"], "where a norm is zero the trust ratio is 1", steps=4)

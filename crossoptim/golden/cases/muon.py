@@ -1,7 +1,7 @@
 """Muon: the standard cases on matrices, tall ones, and another number of iterations."""
 
 from crossoptim.golden.cases import Cases
-from crossoptim.golden.cases.standard import STEPS, add_standard
+from crossoptim.golden.cases.standard import STEPS, add_standard, again
 
 _TABLES = ("zeros", "huge", "tiny", "denormal", "infinite", "not_a_number", "empty")
 
@@ -18,5 +18,5 @@ cases = Cases(
 )
 add_standard(cases)
 cases.topic("shapes")
-cases.add("tall", "a tall matrix is transposed for the iteration, and its step is longer", problem="matrices_tall", dtypes="f32 f64")
-cases.add("tall_adjust", "a tall matrix with steps as long as AdamW's", problem="matrices_tall", adjust_lr_fn="match_rms_adamw")
+cases.add("tall", "a tall matrix is transposed for the iteration, and its step is longer", problem="matrices_tall", dtypes="f32")
+again(cases, ["matrix_sizes"], "wide and tall, with norms above and below eps", steps=4, eps=1.0)

@@ -4,7 +4,7 @@ from crossoptim.golden.case import Event, Group
 from crossoptim.golden.cases import Cases
 from crossoptim.golden.cases.events import add_events, add_extremes
 
-sgd = Cases("sgd", lr=0.1)
+sgd = Cases("sgd", lr=0.1, steps=20)
 
 sgd.topic("plain")
 sgd.add("plain", "gradient descent in a ravine", lr=0.4)
@@ -12,13 +12,13 @@ sgd.add("plain", "the first step of the tutorials", problem="parabola", dtypes="
 sgd.add("plain", "one step to the minimum", problem="isotropic", dtypes="f32", lr=2.5)
 sgd.add("plain", "zigzag", problem="anisotropic", dtypes="f64", lr=0.49)
 sgd.add("plain", "least squares", problem="mtcars", dtypes="f32")
-sgd.add("plain", "a network with tensors of several shapes", problem="iris", dtypes="f64", lr=0.5)
+sgd.add("plain", "a network with tensors of several shapes", problem="iris", dtypes="f64", steps=8, lr=0.5)
 sgd.add("lr_zero", "learning rate zero: nothing moves", dtypes="f64", lr=0.0)
 
 sgd.topic("momentum")
 sgd.add("momentum", "momentum in a ravine", lr=0.4, momentum=0.5)
 sgd.add("momentum", "momentum in a curved valley with two 0-d parameters", problem="rosenbrock", dtypes="f32", lr=0.0005, momentum=0.9)
-sgd.add("momentum", "momentum on a network", problem="iris", dtypes="f32", momentum=0.9)
+sgd.add("momentum", "momentum on a network", problem="iris", dtypes="f32", steps=8, momentum=0.9)
 sgd.add("momentum_one", "momentum 1 forgets nothing", dtypes="f64", momentum=1.0, lr=0.01)
 
 sgd.topic("dampening")
@@ -176,7 +176,7 @@ sgd.add(
     "momentum set to zero and back: the velocity waits unchanged",
     dtypes="f64",
     momentum=0.9,
-    events=(Event("set", 11, hyper={"momentum": 0.0}), Event("set", 21, hyper={"momentum": 0.9})),
+    events=(Event("set", 11, hyper={"momentum": 0.0}), Event("set", 16, hyper={"momentum": 0.9})),
 )
 sgd.add(
     "momentum_switched_on",

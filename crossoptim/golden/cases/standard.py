@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from crossoptim.errors import HyperError
@@ -52,12 +53,14 @@ def add_standard(cases: Cases) -> None:
     add_extremes(cases, **together)
 
 
-def again(cases: Cases, problem: str, comment: str, steps: int = 0, **override: Any) -> None:
-    """Each equation of the cases so far on another problem, in the first setting that has it."""
+def again(cases: Cases, problems: Sequence[str], comment: str, steps: int = 0, prefix: str = "", **override: Any) -> None:
+    """Each equation of the cases so far on other problems, in the first setting that has it."""
     settings = {trace(case.base).id: case for case in reversed(cases.collected)}
     for case in reversed(settings.values()):
-        label, hyper = case.configuration.split("/")[1], {**case.hyper, **override}
-        cases.add(label, f"{comment} ({format_setting(resolve(cases.optimizer, hyper))})", problem=problem, steps=steps, **hyper)
+        label, hyper = prefix + case.configuration.split("/")[1], {**case.hyper, **override}
+        said = f"{comment} ({format_setting(resolve(cases.optimizer, hyper))})"
+        for problem in problems:
+            cases.add(label, said, problem=problem, steps=steps, **hyper)
 
 
 def alone(cases: Cases, name: str) -> dict[str, Any]:

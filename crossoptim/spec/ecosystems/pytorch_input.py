@@ -1,5 +1,7 @@
 """What PyTorch's optimizers say of invalid input, and what they take (read and run: 2.13.0)."""
 
+from crossoptim.spec.ecosystems.pytorch_schedules import SCHEDULES
+from crossoptim.spec.ecosystems.schedule_input import PYTORCH_REFUSALS, unchecked_schedules
 from crossoptim.spec.model import Raises
 from crossoptim.spec.refusals import TEXT, InputQuirk, beyond_bounds, one_for_true, unchecked, within_bounds
 
@@ -11,9 +13,11 @@ _ALL = (
 )  # fmt: skip
 
 REFUSALS = {
+    **PYTORCH_REFUSALS,
     "": {
         "text": "not supported between instances of",
         "unknown": "unexpected keyword argument",
+        "missing": "required positional argument",
         "empty": "optimizer got an empty parameter list",
         "twice": "some parameters appear in more than one parameter group",
         "lr": "Invalid learning rate",
@@ -42,6 +46,7 @@ REFUSALS = {
 }
 
 QUIRKS = (
+    unchecked_schedules("pytorch", SCHEDULES, PYTORCH_REFUSALS, f"{_SOURCE}/lr_scheduler.py: the constructors", _VERSIONS),
     InputQuirk(
         id="pytorch/input/infinity",
         title="infinity passes every check: bounds are compared with, finiteness is not asked for",

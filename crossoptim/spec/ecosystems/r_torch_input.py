@@ -4,6 +4,8 @@ import math
 from dataclasses import replace
 
 from crossoptim.spec.ecosystems.r_torch_quirks import SOURCE, VERSIONS
+from crossoptim.spec.ecosystems.r_torch_schedules import SCHEDULES
+from crossoptim.spec.ecosystems.schedule_input import R_TORCH_REFUSALS, unchecked_schedules
 from crossoptim.spec.model import Binding, Raises
 from crossoptim.spec.refusals import TEXT, InputQuirk, Probe, one_for_true, own_interval, unchecked, within_bounds
 
@@ -26,7 +28,13 @@ _ADAM = {"eps": "Invalid eps", "weight_decay": "Invalid weight decay value"}
 _NO_RATE = "Need to specify a learning rate"
 
 REFUSALS = {
-    "": {**_COMMON, "empty": "subscript out of bounds", "not a flag": "invalid 'x' type in 'x && y'"},
+    **R_TORCH_REFUSALS,
+    "": {
+        **_COMMON,
+        "missing": "is missing, with no default",
+        "empty": "subscript out of bounds",
+        "not a flag": "invalid 'x' type in 'x && y'",
+    },
     "optim_sgd": {"empty": _NO_RATE},
     "optim_adam": _ADAM,
     "optim_adagrad": {"initial_accumulator_value=text": "not handled"},
@@ -142,6 +150,7 @@ _UPPER = InputQuirk(
 )
 
 QUIRKS = (
+    unchecked_schedules("r-torch", SCHEDULES, R_TORCH_REFUSALS, f"{SOURCE}:R/optim-lr_scheduler.R: the constructors", VERSIONS),
     _INFINITY,
     _BOOLEANS,
     _NO_LR,

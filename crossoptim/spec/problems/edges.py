@@ -4,12 +4,12 @@ from crossoptim.spec.model import Problem, ProblemParam
 
 barrier = Problem(
     name="barrier",
-    title="sum of x - log x: below zero the loss is NaN",
+    title="sum of x - 4 log x: below zero the loss is NaN",
     source="the logarithmic barrier of interior-point methods (Nocedal & Wright 2006, section 19.6)",
-    params=(ProblemParam("x", (2,), (3.0, 0.5)),),
-    value=lambda xp, p, d: xp.sum(p.x - xp.log(p.x)),
-    gradient=lambda xp, p, d: {"x": 1 - 1 / p.x},
-    minimum={"x": (1.0, 1.0)},
+    params=(ProblemParam("x", (2,), (12.0, 2.25)),),
+    value=lambda xp, p, d: xp.sum(p.x - 4 * xp.log(p.x)),
+    gradient=lambda xp, p, d: {"x": 1 - 4 / p.x},
+    minimum={"x": (4.0, 4.0)},
 )
 
 exponential = Problem(

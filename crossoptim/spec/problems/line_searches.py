@@ -14,7 +14,6 @@ tail = Problem(
     params=(ProblemParam("x", (1,), (0.0,)),),
     value=lambda xp, p, d: xp.sum(-p.x / (p.x * p.x + 2)),
     gradient=lambda xp, p, d: {"x": (p.x * p.x - 2) / ((p.x * p.x + 2) * (p.x * p.x + 2))},
-    minimum={"x": (2.0**0.5,)},
 )
 
 quintic = Problem(
@@ -27,7 +26,6 @@ quintic = Problem(
     gradient=lambda xp, p, d: {
         "x": 5 * _fourth(p.x + d.shift) - 8 * (p.x + d.shift) * (p.x + d.shift) * (p.x + d.shift),
     },
-    minimum={"x": (1.596,)},
 )
 
 ledge = Problem(

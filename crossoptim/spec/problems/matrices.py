@@ -50,3 +50,20 @@ matrix_ravine = _ravine("matrix_ravine", "sum(a * x^2) over a square matrix", [[
 tall_ravine = _ravine(
     "tall_ravine", "sum(a * x^2) over a tall matrix", [[0.1, 1.0], [2.0, 0.25], [0.5, 4.0]], (-2.0, 1.0, 0.5, 1.5, -1.0, 0.25)
 )
+
+
+def _sizes(step: int) -> dict[str, tuple[float, ...]]:
+    rows = tables.injected.gradients
+    assert rows is not None
+    row = rows(step)["matrix"]
+    return {name: tuple(scale * g for g in row) for name, _, scale in _SIZED}
+
+
+_SIZED = (("wide", (2, 3), 32.0), ("wide_small", (2, 3), 2.0**-7), ("tall", (3, 2), 32.0), ("tall_small", (3, 2), 2.0**-7))
+matrix_sizes = Problem(
+    name="matrix_sizes",
+    title="gradients from a table, times 32 and 2^-7: wide and tall matrices",
+    source="this project",
+    params=tuple(ProblemParam(name, shape, (1.0, -2.0, 0.5, 0.0, -0.25, 3.0)) for name, shape, _ in _SIZED),
+    gradients=_sizes,
+)

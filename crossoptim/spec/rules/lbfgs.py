@@ -28,7 +28,12 @@ SMALLEST_BRACKET = 1e-9  # PyTorch does not pass tolerance_change on to its line
         " the bracket is halved, as in minFunc",
     ],
     hyper=[
-        Real("lr", 1.0, "[0, inf)", "length of a step, with a line search its first trial; in the very first iteration at most 1 / |g|_1 of it"),
+        Real(
+            "lr",
+            1.0,
+            "[0, inf)",
+            "length of a step, or the first trial of a line search; in the very first iteration at most 1 / |g|_1 of it",
+        ),
         Whole("max_iter", 20, "[1, inf)", "iterations in a step, at most"),
         Whole(
             "max_eval",
@@ -87,6 +92,7 @@ class LBFGS:
         the higher one if the slope points to the old higher end's side
       the lower end is the result; where the cubic has no minimum, or an end's loss is not finite: the middle
     """
+
     def converse(xp, h, memory, x):  # type: ignore[no-untyped-def]
         lr, tolerance_grad, tolerance_change = xp.number(h.lr), xp.number(h.tolerance_grad), xp.number(h.tolerance_change)
         max_eval = h.max_iter * 5 // 4 if h.max_eval is None else h.max_eval

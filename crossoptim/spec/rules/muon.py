@@ -75,7 +75,7 @@ class Muon:
 
         rows, columns = xp.columns(xp.transpose(p)), xp.columns(p)
         if h.adjust_lr_fn == "match_rms_adamw":
-            step = h.lr * (0.2 * xp.sqrt(xp.maximum(rows, columns)))
+            step = h.lr * (0.2 * xp.sqrt(rows if h.tall else columns))
         else:
             step = h.lr * xp.sqrt(rows / columns) if h.tall else h.lr
         if h.weight_decay:

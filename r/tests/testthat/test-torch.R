@@ -32,6 +32,29 @@ test_that("tensors travel in row-major order", {
   }
 })
 
+test_that("an optimizer is made without a step, or refuses invalid arguments as they are", {
+  skip_if_no_torch()
+  made <- run_torch_case("optim_adam", list(lr = "Inf", betas = list(0.9, 1)), steps = 0L)
+  expect_identical(made$outcome, "ok")
+  expect_length(made$trajectory$params$w, 0)
+  refused <- list(
+    "Invalid beta parameter at index 1" = list(betas = list("text", 0.999)),
+    "missing value where TRUE/FALSE needed" = list(eps = "NaN"),
+    "Invalid learning rate: -1" = list(lr = -1)
+  )
+  for (message in names(refused)) {
+    answer <- run_torch_case("optim_adam", refused[[message]], steps = 0L)
+    expect_identical(answer$outcome, "error")
+    expect_match(answer$message, paste0("constructing: ", message), fixed = TRUE)
+  }
+  nothing <- ask(
+    command = "run", implementation = "r-torch", case = "test", mode = "replay", dtype = "float32", steps = 0L,
+    params = list(list(name = "w", shape = list(1L), data = I(1))),
+    optimizer = list(name = "optim_adam", groups = list(), state = wire_object(list())), events = list(), gradients = list(w = list())
+  )
+  expect_match(nothing$message, "subscript out of bounds")
+})
+
 test_that("a missing gradient leaves the parameter alone", {
   skip_if_no_torch()
   events <- list(list(kind = "none", step = 2L, params = list("b")), list(kind = "frozen", params = list("w")))
