@@ -211,7 +211,9 @@ def test_statements_compute_what_the_graph_does(equation: Equation) -> None:
         assigned.append(label)
     assert len(set(assigned)) == len(assigned)
     for key, value in expected.items():
-        np.testing.assert_array_equal(np.broadcast_to(scope[f"{key}_new"], value.shape), value)
+        # a tensor's power is rounded once by the reference, and to a neighbour by NumPy
+        power = any(node.op == "**" for node in walk(equation.outputs[key]))
+        np.testing.assert_allclose(np.broadcast_to(scope[f"{key}_new"], value.shape), value, rtol=1e-15 if power else 0)
 
 
 @given(trees())

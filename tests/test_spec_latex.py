@@ -24,6 +24,8 @@ CASES = rf"\\begin\{{cases\}} {INNER} & \\text\{{if \}} {INNER} \\\\ {INNER} & \
 
 def read_back(source: str, symbols: dict[str, str]) -> str:
     """LaTeX of our layout as Python: symbols to names, fractions and roots to division and calls, juxtaposition to a product."""
+    for theirs, ours in REDUCTIONS.items():
+        source = source.replace(theirs, ours)
     known = sorted(symbols, key=len, reverse=True)
     pattern = r"(?<![A-Za-z\\])(" + "|".join(map(re.escape, known)) + r")(?![A-Za-z])"
     out = re.sub(pattern, lambda match: symbols[match[1]], source)
@@ -47,7 +49,18 @@ def read_back(source: str, symbols: dict[str, str]) -> str:
     return out
 
 
+REDUCTIONS = {
+    r"\sum_{j}": "sum_rows",
+    r"\sum": "sum",
+    r"^{\top}": "^{3}",
+    r"\mathrm{columns}": "columns",
+    r"\mathrm{size}": "size",
+    r"\mathrm{epsilon}": "epsilon",
+}
 FUNCTIONS: dict[str, Any] = {"sqrt": math.sqrt, "maximum": max, "where": lambda condition, a, b: a if condition else b}
+# on numbers, any functions will do that differ from each other
+FUNCTIONS |= {"sum": lambda x: 5 * x, "sum_rows": lambda x: 70 * x, "transpose": lambda x: x**3, "matmul": lambda a, b: a * b}
+FUNCTIONS |= {"size": lambda x: 11 + x, "columns": lambda x: 13 + x, "epsilon": lambda x: 17 + x}
 
 
 @equations

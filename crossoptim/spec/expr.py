@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from math import copysign, isfinite
 from typing import Any
 
@@ -136,20 +137,26 @@ class Symbols:
         return lambda *args: call(op, *args)
 
 
-def walk(*roots: Expr) -> Iterator[Expr]:
+def walk(*roots: Expr) -> tuple[Expr, ...]:
     """Every node below ``roots``, operands before their users, each once."""
-    seen: set[int] = set()
+    return _order(roots)
 
-    def visit(node: Expr) -> Iterator[Expr]:
-        if id(node) in seen:
-            return
-        seen.add(id(node))
-        for arg in node.args:
-            yield from visit(arg)
-        yield node
+
+@lru_cache(maxsize=4096)  # an equation is walked at every step
+def _order(roots: tuple[Expr, ...]) -> tuple[Expr, ...]:
+    seen: set[int] = set()
+    out: list[Expr] = []
+
+    def visit(node: Expr) -> None:
+        if id(node) not in seen:
+            seen.add(id(node))
+            for arg in node.args:
+                visit(arg)
+            out.append(node)
 
     for root in roots:
-        yield from visit(root)
+        visit(root)
+    return tuple(out)
 
 
 def names(*roots: Expr) -> list[str]:

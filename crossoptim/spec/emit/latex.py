@@ -23,6 +23,7 @@ SYMBOLS = {  # of names that many rules have; a rule's own are with the rule
 _PRECEDENCE = {"<": 1, ">": 1, "<=": 1, ">=": 1, "+": 2, "-": 2, "*": 3, "/": 3, "neg": 2, "**": 5}
 _INFIX = {"+": "+", "-": "-", "*": r"\,", "<": "<", ">": ">", "<=": r"\le", ">=": r"\ge"}
 _CALLS = {"exp": r"\exp", "log": r"\log", "tanh": r"\tanh", "cos": r"\cos", "maximum": r"\max"}
+_CALLS |= {"sum": r"\sum", "sum_rows": r"\sum_{j}", "sum_columns": r"\sum_{i}"}
 _ATOM = 6
 
 
@@ -100,6 +101,10 @@ def _render(node: Expr, symbols: dict[str, str], parent: int) -> str:
             out = f"-{inner(node.args[0], 3)}"
         case "sqrt":
             return rf"\sqrt{{{inner(node.args[0])}}}"
+        case "transpose":
+            return rf"{inner(node.args[0], _ATOM)}^{{\top}}"
+        case "matmul":
+            out, level = rf"{inner(node.args[0], 3)} \cdot {inner(node.args[1], 4)}", 3
         case "where":
             return _cases(node.args, symbols)
         case op if op in _INFIX:

@@ -16,7 +16,7 @@ _SIZES = {  # of the parameter, of its gradient
 def _gradients(step: int) -> dict[str, tuple[float, ...]]:
     """Growing from step to step; the signs turn at every third element and step."""
     def slope(i: int, size: float) -> float:
-        return size * _SLOPE[i] * 1.5**step * (-1 if (i + step) % 3 == 0 else 1)
+        return size * _SLOPE[i] * 2.0 ** (step // 2) * (1.5 if step % 2 else 1.0) * (-1 if (i + step) % 3 == 0 else 1)
 
     table = {
         f"{name}_{shape}": tuple(slope(i, size) for i in range(6 if shape == "matrix" else 4))

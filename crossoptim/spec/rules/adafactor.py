@@ -21,9 +21,9 @@ from crossoptim.spec.rules import rule
             "[0, inf)",
             "keeps the second moment from zero; none for the machine epsilon of the parameter's dtype",
             example=0.5,
-            symbol=r"\epsilon_1",
+            symbol=r"\epsilon_{1}",
         ),
-        Real("eps2", 1e-3, "[0, inf)", "what the root mean square of a small parameter counts as", example=4.0, symbol=r"\epsilon_2"),
+        Real("eps2", 1e-3, "[0, inf)", "what the root mean square of a small parameter counts as", example=4.0, symbol=r"\epsilon_{2}"),
         Real("d", 1.0, "[1, inf)", "root mean square above which an update is clipped", example=1.25),
         Real("weight_decay", 0.0, "[0, inf)", "rate of decoupled weight decay", example=0.2),
         Flag("maximize", "ascend instead of descend"),
@@ -64,7 +64,7 @@ class Adafactor:
         if h.weight_decay:
             c["shrink"] = 1 - h.lr * h.weight_decay
         if h.eps1 is not None and h.eps1_placement == "floor":
-            c["floor"] = h.eps1 * h.eps1
+            c["eps1_squared"] = h.eps1 * h.eps1
         return c
 
     def update(xp, h, c, p, g, s):  # type: ignore[no-untyped-def]
@@ -91,7 +91,7 @@ class Adafactor:
             v = s.variance + c.share * (square - s.variance)
             state = {"variance": v}
         if h.eps1_placement == "floor":
-            v = xp.maximum(v, eps1 * eps1 if h.eps1 is None else c.floor)
+            v = xp.maximum(v, eps1 * eps1 if h.eps1 is None else c.eps1_squared)
 
         u = g / xp.sqrt(v)
         excess = _norm(xp, u) / (root_size * h.d)
