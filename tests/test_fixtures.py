@@ -41,7 +41,9 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_the_committed_fixtures_are_what_the_specification_gives() -> None:
     assert outdated(root(), all_cases().values()) == []
-    assert sorted(golden_path(c) for c in [*all_cases(), *all_schedule_cases()]) == sorted(name for name in read_manifest(root()) if name.startswith("golden/"))
+    assert sorted(golden_path(c) for c in [*all_cases(), *all_schedule_cases()]) == sorted(
+        name for name in read_manifest(root()) if name.startswith("golden/")
+    )
 
 
 def test_exporting_twice_gives_the_same_bytes_and_the_committed_ones(tmp_path: Path) -> None:

@@ -177,7 +177,9 @@ def test_the_equation_itself_is_not_caught(equation: str) -> None:
 
 def test_every_variant_of_every_rule_is_flipped_somewhere() -> None:
     wrong = {(setting.rule.name, m.wrong) for setting in settings().values() for m in flipped_switches(setting)}
-    assert wrong == {(r.name, f"{s.name} = {value}") for r in all_rules().values() if not r.converse for s in r.switches for value in s.values}
+    assert wrong == {
+        (r.name, f"{s.name} = {value}") for r in all_rules().values() if not r.converse for s in r.switches for value in s.values
+    }
 
 
 def test_every_operation_of_an_equation_has_its_mutants() -> None:

@@ -1,7 +1,7 @@
 """The rounding error of products of matrices, to first order: what a magnitude bound cannot do where they follow one another.
 
-A magnitude bound multiplies magnitudes: five Newton-Schulz iterations of Muon raise them to the power 5^5, although the iteration damps most
-errors. So a graph with products of matrices is run on numbers that carry an error term for each rounding of each element; later operations
+A magnitude bound multiplies magnitudes: five Newton-Schulz iterations of Muon raise them to the power 5^5, although the iteration damps
+most errors. So a graph with products of matrices is run on numbers that carry an error term for each rounding of each element; later operations
 carry it on with the size and sign that it has there (forward differentiation; Higham 2002, section 3.8).
 
 **Worst case**, for roundings in the run's own precision: every term at its largest, all with one sign, and a sum rounded in any order.
@@ -76,7 +76,7 @@ def _leaf(roundings: Roundings, value: Bounded) -> Number:
 
 @dataclass
 class Roundings:
-    """Counts the error terms; ``unit`` and ``smallest`` are the roundoff of the operations at hand, ``once`` whether each writes a result that is rounded once."""
+    """Counts the error terms; ``unit`` and ``smallest`` are those of the operations at hand, ``once`` whether each rounds its result once."""
 
     unit: float = 0.0
     smallest: float = 0.0
@@ -184,7 +184,8 @@ class Functions:
         """The larger one of two numbers; unknown where rounding could decide otherwise."""
         larger, other = (b, a) if a.centre < b.centre else (a, b)
         reach = np.abs(_added(a.noise, -b.noise)).sum(-1)
-        return larger if larger.centre - other.centre > reach or not reach else Number(larger.centre, larger.roundings, larger.noise * np.inf)
+        clear = larger.centre - other.centre > reach or not reach
+        return larger if clear else Number(larger.centre, larger.roundings, larger.noise * np.inf)
 
     @staticmethod
     def columns(x: Number) -> Number:

@@ -362,7 +362,9 @@ class _Run:
         for output, prediction in plain.items():
             if output in (PARAM, GRAD) or not self._hidden(name, output):
                 label, column = self._column(name, output)
-                self._compare(label, steps, column, prediction, bent.get(output), quirks, self.case.state_shape(output, self.judge.shapes[name]))
+                self._compare(
+                    label, steps, column, prediction, bent.get(output), quirks, self.case.state_shape(output, self.judge.shapes[name])
+                )
         return plain, bent
 
     def _explained(self, name: str, steps: list[int], plain: Mapping[str, Prediction], bent: Mapping[str, Prediction]) -> bool:

@@ -109,9 +109,7 @@ def _tensor(rows: Rows, dtype: str, shape: tuple[int, ...]) -> dict[str, Any]:
 
 def _table(columns: Mapping[str, Rows], case: Case, param: str | None = None) -> dict[str, Any]:
     shapes = {p.name: p.shape for p in case.problem.params}
-    return {
-        key: _tensor(rows, case.dtype, case.state_shape(key, shapes[param]) if param else shapes[key]) for key, rows in columns.items()
-    }
+    return {key: _tensor(rows, case.dtype, case.state_shape(key, shapes[param]) if param else shapes[key]) for key, rows in columns.items()}
 
 
 @cache
@@ -221,7 +219,9 @@ def _trajectory(data: dict[str, Any], case: Case, path: Path) -> Trajectory:
                 scalars[key][step] = row if any(block[name][step] is not None for name in names) else None
     out = Trajectory(
         params={key: column(t, key, f"params/{key}") for key, t in body["params"].items()},
-        state={key: {var: column(t, key, f"state/{key}/{var}", var=var) for var, t in table.items()} for key, table in body["state"].items()},
+        state={
+            key: {var: column(t, key, f"state/{key}/{var}", var=var) for var, t in table.items()} for key, table in body["state"].items()
+        },
         grads={key: column(t, key, f"grads/{key}") for key, t in body["grads"].items()},
         fresh={key: column(t, key, f"fresh/{key}") for key, t in body.get("fresh", {}).items()},
         loss=[None if v is None else read_number(v) for v in body["loss"] or [None] * case.steps],

@@ -181,7 +181,12 @@ def optimizer_class(binding: Binding) -> type[RuleOptimizer]:
         kind = Parameter.KEYWORD_ONLY if name in binding.keyword_only else Parameter.POSITIONAL_OR_KEYWORD
         parameters.append(Parameter(name, kind, default=binding.defaults.get(name, Parameter.empty)))
     parameters += [Parameter(s.name, Parameter.KEYWORD_ONLY, default=s.default) for s in switches]
-    members = {"rule": rule, "binding": binding, "__signature__": Signature(sorted(parameters, key=lambda p: p.kind)), "__doc__": _doc(rule, binding)}
+    members = {
+        "rule": rule,
+        "binding": binding,
+        "__signature__": Signature(sorted(parameters, key=lambda p: p.kind)),
+        "__doc__": _doc(rule, binding),
+    }
     if rule.converse:
         from crossoptim.optim.closure import ClosureOptimizer  # which builds on this module
 

@@ -15,8 +15,8 @@ from crossoptim.golden.evaluations import Evaluations
 from crossoptim.golden.json_text import read_number
 from crossoptim.golden.reference import DTYPES
 from crossoptim.golden.row import flat, read_row
-from crossoptim.spec.model import shape_beside
 from crossoptim.runners.base import DEFAULT_TIMEOUT, Answer, Description, error_answer, unsupported_answer
+from crossoptim.spec.model import shape_beside
 
 Array = NDArray[Any]
 Tensors = dict[str, Array]
@@ -243,7 +243,10 @@ class _Loop:
 
         params = {name: at(golden["params"][name], name, f"golden/params/{name}") for name in self.shapes}
         state = {
-            name: {var: at(rows, name, f"golden/state/{name}/{var}", self.kinds.get(var, "")) for var, rows in golden["state"].get(name, {}).items()}
+            name: {
+                var: at(rows, name, f"golden/state/{name}/{var}", self.kinds.get(var, ""))
+                for var, rows in golden["state"].get(name, {}).items()
+            }
             for name in self.shapes
         }
         adapter.assign(
@@ -296,7 +299,16 @@ def read_start(message: Mapping[str, Any], optimizer: Mapping[str, Any]) -> Star
         raise RunnerError(f"dtype {dtype!r} (expected one of {', '.join(DTYPES)})")
     params = {p["name"]: start_row(p["data"], tuple(p["shape"]), dtype, f"params/{p['name']}") for p in map(Fields, message["params"])}
     frozen = frozenset(name for e in message.get("events", ()) if e["kind"] == "frozen" for name in e["params"])
-    return Start(optimizer["name"], optimizer["state"], dtype, params, frozen, message.get("objective"), optimizer.get("kept", {}), optimizer.get("shapes", {}))
+    return Start(
+        optimizer["name"],
+        optimizer["state"],
+        dtype,
+        params,
+        frozen,
+        message.get("objective"),
+        optimizer.get("kept", {}),
+        optimizer.get("shapes", {}),
+    )
 
 
 def read_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:

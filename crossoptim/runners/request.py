@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from crossoptim.errors import RunnerError
 from crossoptim.golden.case import Case
-from crossoptim.golden.oracle import kept_after
 from crossoptim.golden.evaluations import Evaluations, read_evaluations
+from crossoptim.golden.oracle import kept_after
 from crossoptim.golden.row import flat, read_row
 from crossoptim.golden.trajectory import Rows, Trajectory, initial_params
 from crossoptim.spec.expr import Symbols, name
@@ -187,7 +187,9 @@ def read_trajectory(answer: Mapping[str, Any], case: Case, where: str) -> Trajec
                 raise RunnerError(f"{where}: step {step}, params/{key}: nothing (expected {list(shapes[key])})")
     return Trajectory(
         params=params,
-        state=_read_state(body.get("state"), case, where, lambda value, key, var: rows(value, case.state_shape(var, shapes[key]), f"state/{key}/{var}")),
+        state=_read_state(
+            body.get("state"), case, where, lambda value, key, var: rows(value, case.state_shape(var, shapes[key]), f"state/{key}/{var}")
+        ),
         grads=table("gradients"),
         grads_after=table("gradients_after"),
         loss=_read_loss(body.get("loss"), case, where),

@@ -106,7 +106,9 @@ class Server:
         given = message["arguments"]
         setting = resolve(message["optimizer"], dict(given))
         if setting.rule.converse:
-            raise UnavailableError(f"{setting.rule.name} chooses where to evaluate: gradients cannot drive it (expected run, in closed loop)")
+            raise UnavailableError(
+                f"{setting.rule.name} chooses where to evaluate: gradients cannot drive it (expected run, in closed loop)"
+            )
         binding = implementation.binding(setting)
         if implementation.ecosystem and binding is None:
             raise UnavailableError(f"{implementation.name}: no class implements {setting.rule.name} with these switches")

@@ -27,7 +27,8 @@ BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "<=": operator.le,
     ">=": operator.ge,
 }
-CALLS = ("sqrt", "maximum", "where", "sum", "sum_rows", "sum_columns", "matmul", "transpose", "size", "columns", "epsilon", "exp", "log", "tanh", "cos", "floor")
+CALLS: tuple[str, ...] = ("sqrt", "maximum", "where", "exp", "log", "tanh", "cos", "floor", "epsilon")
+CALLS += ("sum", "sum_rows", "sum_columns", "matmul", "transpose", "size", "columns")
 _PRECEDENCE = {"<": 1, ">": 1, "<=": 1, ">=": 1, "+": 2, "-": 2, "*": 3, "/": 3, "neg": 4, "**": 5}
 
 

@@ -28,7 +28,7 @@ class Interval:
     def ends(self) -> list[float]:
         """The finite ends that belong to the interval."""
         low, high = (float(part) for part in self.text[1:-1].split(","))
-        return [end for end, bracket in ((low, self.text[0]), (high, self.text[-1])) if bracket in "[]" and end in self and math.isfinite(end)]
+        return [end for end in (low, high) if end in self and math.isfinite(end)]
 
     def __contains__(self, value: float) -> bool:
         low, high = (float(part) for part in self.text[1:-1].split(","))
@@ -122,7 +122,7 @@ Hyper = Real | Flag
 
 
 def shape_beside(parameter: tuple[int, ...], kind: str) -> tuple[int, ...]:
-    """The parameter's shape; for ``rows`` one number for each row (a column), for ``columns`` for each column (a row), of the last two axes."""
+    """The parameter's shape; ``rows``: a number for each row (a column); ``columns``: one for each column (a row), of the last two axes."""
     match kind:
         case "rows":
             return (*parameter[:-1], 1)
@@ -358,8 +358,8 @@ class Binding:
 
     ``args`` maps the foreign argument to our hyperparameter, or to several for a vector argument (``betas``). ``switches`` are the settings
     that it implements. ``state`` maps our variable to the foreign key. ``defaults`` are the foreign defaults, by foreign argument name;
-    ``bounds`` the foreign admissible intervals of our hyperparameters where they differ. ``kept`` maps our kept numbers to the foreign keys. Arguments in
-    ``keyword_only`` are given by name.
+    ``bounds`` the foreign admissible intervals of our hyperparameters where they differ. ``kept`` maps our kept numbers to the foreign
+    keys. Arguments in ``keyword_only`` are given by name.
     ``spellings`` says for a foreign argument what it calls our values, where it calls them something else. ``gradients`` is the layout in
     which it takes them: sparse gradients hold the entries that are not zero.
     """
@@ -415,8 +415,8 @@ class Precision:
 
     ``operations`` says which of the operations that make them are float32 ones: ``"all"`` (powers may then miss by an ulp, as vectorised
     libm does), those that the step count enters (``"counted"``: it is a float32 tensor there), the ``"last"`` one on operands that were
-    made in double, or ``"none"``: made in double, then held in float32. A kept number is named by what a step makes of it: ``mu_product_new``;
-    it is a float32 number before the first step already.
+    made in double, or ``"none"``: made in double, then held in float32. A kept number is named by what a step makes of it
+    (``mu_product_new``); it is a float32 number before the first step already.
     """
 
     scalars: tuple[str, ...]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
 from witness.forms import Gradient, transcribes
 
 _NOTATION = {"delta_0": "lr", "eta_minus": "eta_minus", "eta_plus": "eta_plus", "delta_min": "step_size_min", "delta_max": "step_size_max"}

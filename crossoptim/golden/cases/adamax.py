@@ -9,5 +9,11 @@ add_standard(adamax)
 adamax.topic("maximize")
 adamax.add("maximize_short", "ascent with a short memory of the norm", problem="injected", maximize=True, beta2=0.5)
 adamax.topic("eps_placement")
-short = {"eps_placement": "in_denominator", "eps": 0.1, "beta2": 0.5}
-adamax.add("eps_in_denominator_short", "eps where it divides, with a short memory of the norm", problem="injected", **short)
+adamax.add(
+    "eps_in_denominator_short",
+    "eps where it divides, with a short memory of the norm",
+    problem="injected",
+    eps_placement="in_denominator",
+    eps=0.1,
+    beta2=0.5,
+)

@@ -46,9 +46,11 @@ def add_standard(cases: Cases) -> None:
         for value in switch.values:
             if value != cases.base.values[switch.name]:
                 cases.topic(switch.name)
-                cases.add(f"{switch.name}_{value}", switch.doc, **{switch.name: value})
-                if allowed(cases.optimizer, hyper := {**together, switch.name: value}):
-                    cases.add(f"{switch.name}_{value}_all", f"{switch.doc}; all options", problem="injected", **hyper)
+                chosen: dict[str, Any] = {switch.name: value}
+                comment = f"{switch.name} = {value}: {switch.doc}"
+                cases.add(f"{switch.name}_{value}", comment, **chosen)
+                if allowed(cases.optimizer, hyper := {**together, **chosen}):
+                    cases.add(f"{switch.name}_{value}_all", f"{comment}; all options", problem="injected", **hyper)
     add_events(cases, **together)
     add_extremes(cases, **together)
 

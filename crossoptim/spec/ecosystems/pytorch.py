@@ -381,8 +381,8 @@ pytorch = Ecosystem(
         ),
         Quirk(
             id="pytorch/radam/foreach-adaptive-step-times-zero",
-            title="before rectification begins, foreach takes the adaptive step times zero: a parameter becomes NaN where its gradients were"
-            " zero so far and eps = 0, or where the second moment is NaN",
+            title="before rectification begins, foreach takes the adaptive step times zero: a parameter becomes NaN where its gradients"
+            " were zero so far and eps = 0, or where the second moment is NaN",
             bindings=("RAdam",),
             implementations=("torch-foreach",),
             when=lambda _: True,
@@ -397,7 +397,7 @@ pytorch = Ecosystem(
             id="pytorch/muon/bfloat16-orthogonalisation",
             title="the Newton-Schulz iteration runs in bfloat16, whatever the parameter's dtype: updates have two or three digits",
             bindings=("Muon",),
-            when=lambda site: True,
+            when=lambda _: True,
             effects=(HalfPrecision(first="sum(A * A)", last="P - S * A"),),
             upstream="torch 2.13.0: torch/optim/_muon.py:55 (grad.bfloat16())",
             kind="choice",

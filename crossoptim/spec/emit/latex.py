@@ -66,7 +66,7 @@ def _upright(name: str) -> str:
 def symbols_of(equation: Equation) -> dict[str, str]:
     """Symbols with the time that an equation gives them: state, parameter and kept numbers before and after, scalars of this step."""
     rule = get_rule(equation.rule)
-    own = {part.name: part.symbol for part in (*rule.hyper, *rule.state, *rule.kept) if getattr(part, "symbol", "")}
+    own = {part.name: text for part in (*rule.hyper, *rule.state, *rule.kept) if (text := getattr(part, "symbol", ""))}
     found = {GRAD: r"g_{t}", f"{GRAD}_new": r"g'_{t}", STEP: "t"}
     found |= {key: symbol(key, own) for key in equation.reals}
     for key in (PARAM, *equation.state, *equation.kept):

@@ -15,6 +15,7 @@ _SIZES = {  # of the parameter, of its gradient
 
 def _gradients(step: int) -> dict[str, tuple[float, ...]]:
     """Growing from step to step; the signs turn at every third element and step."""
+
     def slope(i: int, size: float) -> float:
         return size * _SLOPE[i] * 2.0 ** (step // 2) * (1.5 if step % 2 else 1.0) * (-1 if (i + step) % 3 == 0 else 1)
 
@@ -30,11 +31,13 @@ uneven = Problem(
     name="uneven",
     title="growing gradients from a table; matrices and vectors with parameters of 6 and 4e-4, gradients of 1, 4e-9, 3e-18, one large",
     source="this project",
-    params=tuple(
-        ProblemParam(f"{name}_{label}", shape, tuple(scale * v for v in _START[: 6 if label == "matrix" else 4]))
-        for name, (scale, _) in _SIZES.items()
-        for label, shape in _SHAPES.items()
-    )
-    + (ProblemParam("lone_matrix", (2, 3), _START),),
+    params=(
+        *(
+            ProblemParam(f"{name}_{label}", shape, tuple(scale * v for v in _START[: 6 if label == "matrix" else 4]))
+            for name, (scale, _) in _SIZES.items()
+            for label, shape in _SHAPES.items()
+        ),
+        ProblemParam("lone_matrix", (2, 3), _START),
+    ),
     gradients=_gradients,
 )

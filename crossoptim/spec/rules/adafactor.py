@@ -14,7 +14,7 @@ from crossoptim.spec.rules import rule
     ],
     hyper=[
         Real("lr", 1e-2, "[0, inf)", "the largest relative step; or the step", example=0.1),
-        Real("beta2_decay", -0.8, "(-inf, 0]", "the second moment takes in the share t^beta2_decay at step t", example=-0.6, symbol=r"\tau"),
+        Real("beta2_decay", -0.8, "(-inf, 0]", "a step takes the share t^beta2_decay into the second moment", example=-0.6, symbol=r"\tau"),
         Real(
             "eps1",
             None,
