@@ -274,6 +274,8 @@ def _effect(effect: dict[str, Any]) -> str:
             return f"goes on with {', '.join(f'{key} = {_value(value)}' for key, value in effect['values'].items())}"
         case "Forgets":
             return f"once resumed, keeps only {', '.join(effect['keeps'])} from step to step"
+        case "HalfPrecision":
+            return f"computes with bfloat16 numbers from A in {effect['first']} to A in {effect['last']}"
         case "GradientAfter":
             return f"leaves {effect['expression']} in the gradient"
         case "Precision":

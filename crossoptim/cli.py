@@ -261,12 +261,7 @@ def _selected(ids: Sequence[str], patterns: Sequence[str] | None) -> list[str]:
 
 def _load(folder: Path, patterns: Sequence[str] | None) -> Golden:
     """The selected golden fixtures, checked against the manifest; in the order in which the cases are listed, optimizer by optimizer."""
-    from crossoptim.golden.export import every_case, read_manifest
-    from crossoptim.golden.fixture import VERSION, load
-    from crossoptim.golden.refusals.case import FOLDER as REFUSALS
-    from crossoptim.golden.refusals.fixture import load as load_refusals
-    from crossoptim.golden.schedules.case import FOLDER as SCHEDULES
-    from crossoptim.golden.schedules.fixture import load as load_schedule
+    from crossoptim.golden.export import every_case, load, read_manifest
     from crossoptim.spec.rules import all_presets, all_rules
 
     simplest_first = sorted(all_rules().values(), key=lambda rule: len(rule.state))
@@ -277,14 +272,9 @@ def _load(folder: Path, patterns: Sequence[str] | None) -> Golden:
         optimizer = name.split("/")[0]
         return (optimizers.index(optimizer) if optimizer in optimizers else len(optimizers), place.get(name, len(place)), name)
 
-    files = {k.removeprefix("golden/").removesuffix(".json"): (k, v) for k, v in read_manifest(folder).items() if k.startswith("golden/")}
-
-    def read(name: str) -> Any:
-        path, sha256 = files[name]
-        readers: dict[str, Any] = {SCHEDULES: load_schedule, REFUSALS: load_refusals}
-        return readers.get(name.split("/")[0], load)(folder / VERSION / path, sha256)
-
-    return [read(name) for name in _selected(sorted(files, key=order), patterns)]
+    hashes = read_manifest(folder)
+    names = [path.removeprefix("golden/").removesuffix(".json") for path in hashes if path.startswith("golden/")]
+    return [load(folder, name, hashes) for name in _selected(sorted(names, key=order), patterns)]
 
 
 @app.command()

@@ -1,8 +1,8 @@
 """The rounding error of products of matrices, to first order: what a magnitude bound cannot do where they follow one another.
 
 A magnitude bound multiplies magnitudes: five Newton-Schulz iterations of Muon raise them to the power 5^5, although the iteration damps
-most errors. So a graph with products of matrices is run on numbers that carry an error term for each rounding of each element; later operations
-carry it on with the size and sign that it has there (forward differentiation; Higham 2002, section 3.8).
+most errors. So a graph with products of matrices is run on numbers that carry an error term for each rounding of each element; later
+operations carry it on with the size and sign that it has there (forward differentiation; Higham 2002, section 3.8).
 
 **Worst case**, for roundings in the run's own precision: every term at its largest, all with one sign, and a sum rounded in any order.
 
@@ -76,7 +76,7 @@ def _leaf(roundings: Roundings, value: Bounded) -> Number:
 
 @dataclass
 class Roundings:
-    """Counts the error terms; ``unit`` and ``smallest`` are those of the operations at hand, ``once`` whether each rounds its result once."""
+    """Counts the error terms; ``unit`` and ``smallest`` are those of the operation at hand, ``once`` whether it rounds its result once."""
 
     unit: float = 0.0
     smallest: float = 0.0

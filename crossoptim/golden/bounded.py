@@ -335,6 +335,7 @@ def _select(condition: Any, a: Any, b: Any) -> Any:
 
 def _reduced(x: Bounded, axis: int | None) -> Bounded:
     """The sum of all elements (0-d), or along an axis, which stays, with length one."""
+
     def total(a: Array) -> Array:
         return np.asarray(np.sum(a, axis=axis, keepdims=axis is not None))
 

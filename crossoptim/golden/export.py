@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,16 @@ from crossoptim.errors import FixtureError
 from crossoptim.golden.case import Case
 from crossoptim.golden.cases import all_cases
 from crossoptim.golden.fixture import VERSION, file_sha256, golden_path, to_text, validate
+from crossoptim.golden.fixture import load as load_case
 from crossoptim.golden.json_text import pretty, read, write_whole
+from crossoptim.golden.refusals.case import FOLDER as REFUSALS
 from crossoptim.golden.refusals.case import RefusalCase, all_refusal_cases
+from crossoptim.golden.refusals.fixture import load as load_refusals
 from crossoptim.golden.refusals.fixture import to_text as refusals_text
+from crossoptim.golden.schedules.case import FOLDER as SCHEDULES
 from crossoptim.golden.schedules.case import ScheduleCase
 from crossoptim.golden.schedules.cases import all_schedule_cases
+from crossoptim.golden.schedules.fixture import load as load_schedule
 from crossoptim.golden.schedules.fixture import to_text as schedule_text
 from crossoptim.golden.schedules.rates import golden as golden_rates
 from crossoptim.golden.trajectory import equations, golden
@@ -64,15 +69,31 @@ def _texts(cases: Iterable[AnyCase], progress: Progress) -> dict[str, str]:
     texts = {f"{VERSION}/spec.json": pretty(specification(all_cases().values())) + "\n"}
     for case in cases:
         progress(case.id)
-        if isinstance(case, ScheduleCase):
-            text, kind = schedule_text(case, golden_rates(case)), "schedule"
-        elif isinstance(case, RefusalCase):
-            text, kind = refusals_text(case), "refusals"
-        else:
-            text, kind = to_text(case, golden(case)), "golden"
+        text, kind = _text(case)
         validate(json.loads(text), kind, case.id)
         texts[f"{VERSION}/{golden_path(case.id)}"] = text
     return texts
+
+
+def _text(case: AnyCase) -> tuple[str, str]:
+    """A case's fixture, and the name of its schema."""
+    if isinstance(case, ScheduleCase):
+        return schedule_text(case, golden_rates(case)), "schedule"
+    if isinstance(case, RefusalCase):
+        return refusals_text(case), "refusals"
+    return to_text(case, golden(case)), "golden"
+
+
+def load(target: Path, case_id: str, hashes: Mapping[str, str]) -> tuple[Any, Any]:
+    """A case with its golden trajectory (rates, or nothing); ``hashes`` are the manifest's.
+
+    Raises:
+        FixtureError: as :func:`crossoptim.golden.fixture.load`.
+    """
+    readers: dict[str, Callable[[Path, str], Any]] = {SCHEDULES: load_schedule, REFUSALS: load_refusals}
+    path = golden_path(case_id)
+    found: tuple[Any, Any] = readers.get(case_id.split("/")[0], load_case)(target / VERSION / path, hashes[path])
+    return found
 
 
 def _different(target: Path, texts: dict[str, str]) -> dict[Path, str]:

@@ -2,40 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, get_args
 
 from rich.console import Console
 
-from crossoptim.check.judge import Judge
 from crossoptim.check.result import Result, asked_for, plural, tally
 from crossoptim.check.verdict import Judgement
 from crossoptim.errors import CrossoptimError, RunnerError, UnavailableError, UnknownNameError
 from crossoptim.golden.case import Case
-from crossoptim.golden.export import read_manifest, refresh_manifest
+from crossoptim.golden.export import AnyCase, read_manifest, refresh_manifest
 from crossoptim.golden.fixture import VERSION
 from crossoptim.golden.json_text import write_whole
 from crossoptim.golden.refusals.case import RefusalCase
 from crossoptim.golden.schedules.case import ScheduleCase
 from crossoptim.golden.schedules.rates import Rates
 from crossoptim.golden.trajectory import Trajectory
-from crossoptim.runners import parallel, recorded, refusals, schedules
+from crossoptim.runners import parallel, recorded
 from crossoptim.runners.base import DEFAULT_TIMEOUT, Answer, Description, Runner
 from crossoptim.runners.command import CommandRunner
+from crossoptim.runners.kinds import TAIL, Kind, kind_of
 from crossoptim.runners.r import Transport, r_child
 from crossoptim.runners.registry import IMPLEMENTATIONS, Implementation, Runners, get_implementation
-from crossoptim.runners.request import PROTOCOL, Mode, read_trajectory
+from crossoptim.runners.request import PROTOCOL, Mode
 from crossoptim.spec.ecosystems import all_quirks
 from crossoptim.spec.model import lookup
 
 Golden = Sequence[tuple[Case, Trajectory] | tuple[ScheduleCase, Rates] | tuple[RefusalCase, None]]
 Tick = Callable[[str], None]
-Run = Callable[[dict[str, Any]], Answer]
-_Found = TypeVar("_Found")
 Source = Literal["auto", "live", "recorded"]
 Reach = Literal["auto", "rpy2", "rscript"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -43,7 +41,6 @@ DEFAULT_MODES: tuple[Mode, ...] = ("replay", "closed")
 RECORDABLE = tuple(name for name, i in IMPLEMENTATIONS.items() if i.module is None and i.ecosystem)
 """What ``record`` records unless told otherwise: foreign libraries that live in another process."""
 _ENOUGH = 3  # failures in a row after which a runner is not asked any more
-_TAIL = 4000  # characters kept of a traceback
 
 
 def _quiet(_: str) -> None:
@@ -155,7 +152,7 @@ class Campaign:
             CrossoptimError: when no case can be run in any of the modes; when two columns would have one name.
             RunnerError: when a command cannot say who it is.
         """
-        if not any(self._modes(case) for case, _ in cases):
+        if not any(kind_of(case).modes(case, self.modes) for case, _ in cases):
             if any(isinstance(case, Case) and case.base.rule.converse for case, _ in cases):
                 raise CrossoptimError(
                     f"nothing to judge: {plural(len(cases), 'case')} of optimizers that choose where to evaluate run in closed loop only"
@@ -213,101 +210,49 @@ class Campaign:
             columns.append(_Column(Implementation(name, name, evaluates_specification=True), about.version, "live", command))
         return columns
 
-    def _modes(self, case: Case | ScheduleCase | RefusalCase) -> list[Mode]:
-        if isinstance(case, ScheduleCase | RefusalCase):
-            return [mode for mode in self.modes if mode == "replay"]
-        if case.base.rule.converse:
-            return [mode for mode in self.modes if mode == "closed"]
-        return [mode for mode in self.modes if mode != "closed" or case.problem.value is not None]
-
     def _run_lane(self, columns: list[_Column], cases: Golden, tick: Tick) -> dict[str, list[Result]]:
         out: dict[str, list[Result]] = {}
         for column in columns:
             results = out.setdefault(column.implementation.name, [])
             asked = _Patience(column.runner, self.timeout) if column.runner else None
             for case, golden in cases:
-                if isinstance(case, Case) and isinstance(golden, Trajectory):
-                    results.extend(self._judge(column, asked, case, golden))
-                elif isinstance(case, ScheduleCase) and isinstance(golden, Rates):
-                    results.extend(self._judge_schedule(column, asked, case, golden))
-                elif isinstance(case, RefusalCase):
-                    results.extend(self._judge_refusals(column, asked, case))
+                results.extend(self._judge(column, asked, case, golden))
                 tick(f"{column.implementation.name}: {case.id}")
         return out
 
-    def _judge(self, column: _Column, asked: _Patience | None, case: Case, golden: Trajectory) -> Iterator[Result]:
-        answers = self._answers(column, asked, case, golden)
-        judge = Judge(case, golden, [q for q in column.implementation.quirks(case.base) if q.id not in self.ignored])
-        for mode in self._modes(case):
-            judgement = _judgement(judge, answers(mode), case, mode, column.implementation.name)
-            yield Result(
-                case.id, case.optimizer, case.topic, column.implementation.name, column.version, column.source, mode, judgement, case.dtype
-            )  # fmt: skip
-
-    def _judge_schedule(self, column: _Column, asked: _Patience | None, case: ScheduleCase, golden: Rates) -> Iterator[Result]:
-        implementation = column.implementation
-        quirks = [q for q in schedules.quirks_of(implementation, case.schedule) if q.id not in self.ignored]
-        for mode in self._modes(case):
-            answer = self._schedule_answer(column, asked, case, golden)
-            found = answer if isinstance(answer, Judgement) else schedules.judgement(case, golden, quirks, answer, implementation.name)
-            yield Result(case.id, case.optimizer, case.topic, implementation.name, column.version, column.source, mode, found)
-
-    def _schedule_answer(self, column: _Column, asked: _Patience | None, case: ScheduleCase, golden: Rates) -> Answer | Judgement:
-        if reason := schedules.unsupported(column.implementation, case):
-            return Judgement("unsupported", True, reason)
-        if column.folder:
-            path = column.folder / f"{case.id}.json"
-            known = self._hashes.get(path.relative_to(self.fixtures / VERSION).as_posix())
-            held = schedules.load_recorded(path, case, golden, known)
-            return held or Judgement("not run", self.source == "auto", "the schedule was not recorded")
-        return self._ask(column, asked, lambda run: run(schedules.request(column.implementation, case)))
-
-    def _judge_refusals(self, column: _Column, asked: _Patience | None, case: RefusalCase) -> Iterator[Result]:
-        implementation = column.implementation
-        for mode in self._modes(case):
-            found = self._reactions(column, asked, case)
-            if not isinstance(found, Judgement):
-                found = refusals.judge_of(implementation, case, self.ignored).judge(found)
+    def _judge(self, column: _Column, asked: _Patience | None, case: AnyCase, golden: Any) -> Iterator[Result]:
+        kind, implementation = kind_of(case), column.implementation
+        answers, judge = self._answers(column, asked, case, golden), kind.judge(implementation, case, golden, self.ignored)
+        for mode in kind.modes(case, self.modes):
+            answer = answers(mode)
+            found = answer if isinstance(answer, Judgement) else judge(answer, mode)
             yield Result(case.id, case.optimizer, case.topic, implementation.name, column.version, column.source, mode, found, case.dtype)
 
-    def _reactions(self, column: _Column, asked: _Patience | None, case: RefusalCase) -> refusals.Reactions | Judgement:
-        if reason := refusals.unsupported(column.implementation, case):
-            return Judgement("unsupported", True, reason)
-        if column.folder:
-            path = column.folder / f"{case.id}.json"
-            held = refusals.load_recorded(path, self._hashes.get(path.relative_to(self.fixtures / VERSION).as_posix()))
-            return held or Judgement("not run", self.source == "auto", "the refusals were not recorded")
-        return self._ask(column, asked, lambda run: refusals.react(column.implementation, case, run))
+    def _answers(self, column: _Column, asked: _Patience | None, case: AnyCase, golden: Any) -> Callable[[Mode], Any | Judgement]:
+        """What a column answers to a case in a mode; a judgement where there is no answer."""
+        kind, implementation = kind_of(case), column.implementation
+        reason = kind.unsupported(implementation, case)
+        held = self._held(kind, column.folder, case, golden) if column.folder and not reason else {}
 
-    def _ask(self, column: _Column, asked: _Patience | None, ask: Callable[[Run], _Found]) -> _Found | Judgement:
-        """What a live column answers."""
-        if column.broken:
-            return Judgement("raises", False, column.broken)
-        if asked is None:
-            return Judgement("not run", True, column.missing)
-        try:
-            return ask(asked.run)
-        except (RunnerError, UnavailableError) as error:
-            return Judgement("raises", False, str(error), details="\n".join(getattr(error, "__notes__", ()))[-_TAIL:])
-
-    def _answers(
-        self, column: _Column, asked: _Patience | None, case: Case, golden: Trajectory
-    ) -> Callable[[Mode], Answer | Judgement]:  # fmt: skip
-        """What a column answers to a case in a mode."""
-        held = self._held(column.folder, case, golden) if column.folder else {}
-
-        def answer(mode: Mode) -> Answer | Judgement:
-            if reason := column.implementation.unsupported(case):
-                return {"outcome": "unsupported", "reason": reason}
+        def answer(mode: Mode) -> Any | Judgement:
+            if reason:
+                return Judgement("unsupported", True, reason)
             if column.folder:
                 return held.get(mode) or Judgement("not run", self.source == "auto" or mode == "lockstep", f"{mode} was not recorded")
-            return self._ask(column, asked, lambda run: run(column.implementation.request(case, golden, mode)))
+            if column.broken:
+                return Judgement("raises", False, column.broken)
+            if asked is None:
+                return Judgement("not run", True, column.missing)
+            try:
+                return kind.ask(implementation, case, golden, mode, asked.run)
+            except (RunnerError, UnavailableError) as error:
+                return Judgement("raises", False, str(error), details="\n".join(getattr(error, "__notes__", ()))[-TAIL:])
 
         return answer
 
-    def _held(self, folder: Path, case: Case, golden: Trajectory) -> dict[str, Answer]:
+    def _held(self, kind: Kind, folder: Path, case: AnyCase, golden: Any) -> Mapping[str, Any]:
         name = (folder / f"{case.id}.json").relative_to(self.fixtures / VERSION).as_posix()
-        return recorded.load(folder, case, golden, self._hashes.get(name))
+        return kind.load(folder, case, golden, self._hashes.get(name))
 
     @cached_property
     def _hashes(self) -> dict[str, str]:
@@ -373,25 +318,13 @@ class Campaign:
                 texts: dict[Path, str] = {}
                 for case, golden in cases:
                     tick(f"{implementation.name}: {case.id}")
-                    if isinstance(case, ScheduleCase) and isinstance(golden, Rates):
-                        if not schedules.unsupported(implementation, case):
-                            found = runner.run(schedules.request(implementation, case))
-                            texts[folder / f"{case.id}.json"] = schedules.record_text(case, golden, found)
+                    kind = kind_of(case)
+                    if kind.unsupported(implementation, case):
                         continue
-                    if isinstance(case, RefusalCase):
-                        if not refusals.unsupported(implementation, case):
-                            texts[folder / f"{case.id}.json"] = refusals.record_text(case, refusals.react(implementation, case, runner.run))
-                        continue
-                    assert isinstance(case, Case) and isinstance(golden, Trajectory)
-                    if implementation.unsupported(case):
-                        continue
-                    answers: dict[str, Answer] = {
-                        mode: runner.run(implementation.request(case, golden, mode)) for mode in self._modes(case)
-                    }  # fmt: skip
-                    for mode, answer in answers.items():
-                        if answer["outcome"] == "ok":
-                            read_trajectory(answer, case, f"{implementation.name}, {case.id} ({mode})")
-                    texts[folder / f"{case.id}.json"] = recorded.record_text(case, golden, answers)
+                    modes = kind.modes(case, self.modes)
+                    answers = {mode: kind.ask(implementation, case, golden, mode, runner.run) for mode in modes}
+                    if answers:
+                        texts[folder / f"{case.id}.json"] = kind.text(implementation, case, golden, answers)
                 out.add(implementation.name, about.version, folder, texts)
                 say(out.sentence(out.lines[-1]))
                 if write:
@@ -453,23 +386,6 @@ class Recording:
                     out.print(f"  {name}", soft_wrap=True)
             else:
                 out.print(f"  {folder}", soft_wrap=True)
-
-
-def _judgement(judge: Judge, answer: Answer | Judgement, case: Case, mode: str, name: str) -> Judgement:
-    if isinstance(answer, Judgement):
-        return answer
-    if answer["outcome"] == "unsupported":
-        return Judgement("unsupported", True, answer["reason"])
-    if answer["outcome"] == "error":
-        judgement = judge.raised(f"{answer.get('class', 'error')}: {answer.get('message', '')}")
-        traceback = answer.get("traceback") or ""
-        text = "\n".join(map(str, traceback)) if isinstance(traceback, list) else str(traceback)
-        return replace(judgement, details=text.strip()[-_TAIL:])
-    try:
-        trajectory = read_trajectory(answer, case, f"answered nonsense: {name}, {case.id}")
-    except CrossoptimError as error:
-        return Judgement("raises", False, str(error))
-    return judge.judge(trajectory, mode)
 
 
 def _lane(column: _Column) -> str:

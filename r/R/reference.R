@@ -85,7 +85,8 @@ compile_equation <- function(equation, dtype) {
 #' @param values A named list of what the update reads: the parameter `p`, the gradient `g`, the state
 #'   variables, the hyperparameters, and the per-step scalars (see [reference_scalars()]).
 #' @param dtype `"float64"` or `"float32"`.
-#' @return A named list: the new parameter `p` and each new state variable, of the shape of `p`.
+#' @return A named list: the new parameter `p` and each new state variable, of the shape of `p`, or of the old one where
+#'   `equation$shapes` names it. Matrices are R matrices.
 #' @examples
 #' plain_descent <- list(update = list(list("p_new", "p - lr * g")))
 #' reference_step(plain_descent, list(p = c(1, 2), g = c(0.5, -0.5), lr = 0.1))

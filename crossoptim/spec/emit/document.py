@@ -45,7 +45,7 @@ def rule_document(rule: Rule) -> dict[str, Any]:
         "sources": list(rule.sources),
         "witness": rule.witness,
         "hyper": [_hyper(option) for option in rule.hyper],
-        "state": [{"name": var.name, "init": var.init, "doc": var.doc} for var in rule.state],
+        "state": [{"name": var.name, "init": var.init, "shape": var.shape, "doc": var.doc} for var in rule.state],
         "kept": [{"name": var.name, "init": var.init, "doc": var.doc} for var in rule.kept],
         "switches": [
             {
@@ -60,6 +60,8 @@ def rule_document(rule: Rule) -> dict[str, Any]:
             for switch in rule.switches
         ],
         "constraints": [constraint.text for constraint in rule.constraints],
+        "takes": rule.takes.text if rule.takes else "any parameter",
+        "facts": [{"name": fact.name, "doc": fact.doc} for fact in rule.facts],
         "presets": {
             preset.name: {
                 "title": preset.title,

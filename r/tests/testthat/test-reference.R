@@ -47,3 +47,32 @@ test_that("scalars come from hyperparameters and the step count", {
   equation <- list(scalars = list(list("bias", "1 - beta ** t"), list("root", "sqrt(bias)")))
   expect_identical(reference_scalars(equation, list(beta = 0.5), 2), list(bias = 0.75, root = sqrt(0.75)))
 })
+
+test_that("sums and products of matrices are rounded once", {
+  expect_identical(step("p + sum(g)", p = 0, g = c(1, 2^-53, 2^-53)), 1 + 2^-52)
+  expect_identical(step("sum(g)", p = 0, g = c(2^24, 1, 1), dtype = "float32"), 2^24 + 2)
+  a <- matrix(c(1, 2^-30, 3, 1 + 2^-30), 2, byrow = TRUE)
+  b <- matrix(c(1 + 2^-30, 1, -1, 2^30), 2, byrow = TRUE)
+  expect_identical(step("matmul(p, g)", p = a, g = b), matrix(c(1, 2, 2 + 2^-29, 2^30 + 4), 2, byrow = TRUE))
+  expect_identical(step("sum(g)", p = 0, g = c(Inf, 1)), Inf)
+  expect_identical(step("sum(g)", p = 0, g = c(Inf, -Inf)), NaN)
+})
+
+test_that("rows and columns meet in a matrix, and state keeps its own shape", {
+  p <- matrix(as.double(1:6), 2, byrow = TRUE)
+  equation <- list(
+    update = list(
+      list("row_new", "row + sum_rows(p) / columns(p)"),
+      list("p_new", "row_new * transpose(sum_rows(transpose(p))) / size(p)")
+    ),
+    shapes = list(row = "rows")
+  )
+  found <- reference_step(equation, list(p = p, row = matrix(0, 2, 1)))
+  expect_identical(found$row, matrix(c(2, 5), 2, 1))
+  expect_identical(found$p, outer(c(2, 5), c(5, 7, 9)) / 6)
+})
+
+test_that("the machine epsilon is that of the dtype", {
+  expect_identical(step("epsilon(p)", p = 1, dtype = "float32"), 2^-23)
+  expect_identical(step("epsilon(p)", p = 1), 2^-52)
+})

@@ -1,0 +1,150 @@
+"""What the kinds of case ask of a campaign: trajectories of optimizers, rates of schedules, refusals of invalid input."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from crossoptim.check.judge import Judge
+from crossoptim.check.verdict import Judgement
+from crossoptim.errors import CrossoptimError
+from crossoptim.golden.refusals.case import RefusalCase
+from crossoptim.golden.schedules.case import ScheduleCase
+from crossoptim.runners import recorded, refusals, schedules
+from crossoptim.runners.base import Answer
+from crossoptim.runners.registry import Implementation
+from crossoptim.runners.request import Mode, read_trajectory
+
+Run = Callable[[dict[str, Any]], Answer]
+"""Sends a request to a runner."""
+TAIL = 4000  # characters kept of a traceback
+
+
+class Kind(ABC):
+    """How cases of a kind are asked, judged, recorded and read back. An answer is what :meth:`ask` returns; it is recorded by mode."""
+
+    @abstractmethod
+    def modes(self, case: Any, wanted: Sequence[Mode]) -> list[Mode]:
+        """Those of the modes that the case can run in."""
+
+    @abstractmethod
+    def unsupported(self, implementation: Implementation, case: Any) -> str | None:
+        """Why an implementation cannot run the case, or None."""
+
+    @abstractmethod
+    def ask(self, implementation: Implementation, case: Any, golden: Any, mode: Mode, run: Run) -> Any:
+        """What an implementation answers."""
+
+    @abstractmethod
+    def judge(self, implementation: Implementation, case: Any, golden: Any, ignored: Collection[str]) -> Callable[[Any, Mode], Judgement]:
+        """A judge of answers, without the quirks ``ignored``."""
+
+    @abstractmethod
+    def text(self, implementation: Implementation, case: Any, golden: Any, answers: Mapping[Mode, Any]) -> str:
+        """A recording; raises :class:`~crossoptim.errors.RunnerError` for an answer that breaks the protocol."""
+
+    @abstractmethod
+    def load(self, folder: Path, case: Any, golden: Any, expected_sha256: str | None) -> Mapping[str, Any]:
+        """The recorded answers by mode; empty where the case was not recorded."""
+
+
+class _Trajectories(Kind):
+    """Runs of optimizers."""
+
+    def modes(self, case: Any, wanted: Sequence[Mode]) -> list[Mode]:
+        if case.base.rule.converse:
+            return [mode for mode in wanted if mode == "closed"]
+        return [mode for mode in wanted if mode != "closed" or case.problem.value is not None]
+
+    def unsupported(self, implementation: Implementation, case: Any) -> str | None:
+        return implementation.unsupported(case)
+
+    def ask(self, implementation: Implementation, case: Any, golden: Any, mode: Mode, run: Run) -> Any:
+        return run(implementation.request(case, golden, mode))
+
+    def judge(self, implementation: Implementation, case: Any, golden: Any, ignored: Collection[str]) -> Callable[[Any, Mode], Judgement]:
+        judge = Judge(case, golden, [q for q in implementation.quirks(case.base) if q.id not in ignored])
+
+        def judgement(answer: Any, mode: Mode) -> Judgement:
+            if answer["outcome"] == "unsupported":
+                return Judgement("unsupported", True, answer["reason"])
+            if answer["outcome"] == "error":
+                found = judge.raised(f"{answer.get('class', 'error')}: {answer.get('message', '')}")
+                traceback = answer.get("traceback") or ""
+                text = "\n".join(map(str, traceback)) if isinstance(traceback, list) else str(traceback)
+                return replace(found, details=text.strip()[-TAIL:])
+            try:
+                trajectory = read_trajectory(answer, case, f"answered nonsense: {implementation.name}, {case.id}")
+            except CrossoptimError as error:
+                return Judgement("raises", False, str(error))
+            return judge.judge(trajectory, mode)
+
+        return judgement
+
+    def text(self, implementation: Implementation, case: Any, golden: Any, answers: Mapping[Mode, Any]) -> str:
+        for mode, answer in answers.items():
+            if answer["outcome"] == "ok":
+                read_trajectory(answer, case, f"{implementation.name}, {case.id} ({mode})")
+        return recorded.record_text(case, golden, {str(mode): answer for mode, answer in answers.items()})
+
+    def load(self, folder: Path, case: Any, golden: Any, expected_sha256: str | None) -> Mapping[str, Any]:
+        return recorded.load(folder, case, golden, expected_sha256)
+
+
+class _Once(Kind):
+    """Kinds that are asked once: their only mode is replay."""
+
+    def modes(self, case: Any, wanted: Sequence[Mode]) -> list[Mode]:
+        return [mode for mode in wanted if mode == "replay"]
+
+
+class _Schedules(_Once):
+    """Rates of learning-rate schedules."""
+
+    def unsupported(self, implementation: Implementation, case: Any) -> str | None:
+        return schedules.unsupported(implementation, case)
+
+    def ask(self, implementation: Implementation, case: Any, golden: Any, mode: Mode, run: Run) -> Any:
+        return run(schedules.request(implementation, case))
+
+    def judge(self, implementation: Implementation, case: Any, golden: Any, ignored: Collection[str]) -> Callable[[Any, Mode], Judgement]:
+        quirks = [q for q in schedules.quirks_of(implementation, case.schedule) if q.id not in ignored]
+        return lambda answer, _: schedules.judgement(case, golden, quirks, answer, implementation.name)
+
+    def text(self, implementation: Implementation, case: Any, golden: Any, answers: Mapping[Mode, Any]) -> str:
+        return schedules.record_text(case, golden, answers["replay"])
+
+    def load(self, folder: Path, case: Any, golden: Any, expected_sha256: str | None) -> Mapping[str, Any]:
+        held = schedules.load_recorded(folder / f"{case.id}.json", case, golden, expected_sha256)
+        return {} if held is None else {"replay": held}
+
+
+class _Refusals(_Once):
+    """Reactions to invalid input."""
+
+    def unsupported(self, implementation: Implementation, case: Any) -> str | None:
+        return refusals.unsupported(implementation, case)
+
+    def ask(self, implementation: Implementation, case: Any, golden: Any, mode: Mode, run: Run) -> Any:
+        return refusals.react(implementation, case, run)
+
+    def judge(self, implementation: Implementation, case: Any, golden: Any, ignored: Collection[str]) -> Callable[[Any, Mode], Judgement]:
+        judge = refusals.judge_of(implementation, case, frozenset(ignored))
+        return lambda answer, _: judge.judge(answer)
+
+    def text(self, implementation: Implementation, case: Any, golden: Any, answers: Mapping[Mode, Any]) -> str:
+        return refusals.record_text(case, answers["replay"])
+
+    def load(self, folder: Path, case: Any, golden: Any, expected_sha256: str | None) -> Mapping[str, Any]:
+        held = refusals.load_recorded(folder / f"{case.id}.json", expected_sha256)
+        return {} if held is None else {"replay": held}
+
+
+def kind_of(case: Any) -> Kind:
+    """The kind of a case."""
+    if isinstance(case, ScheduleCase):
+        return _Schedules()
+    return _Refusals() if isinstance(case, RefusalCase) else _Trajectories()
