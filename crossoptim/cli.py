@@ -262,10 +262,13 @@ def _selected(ids: Sequence[str], patterns: Sequence[str] | None) -> list[str]:
 def _load(folder: Path, patterns: Sequence[str] | None) -> Golden:
     """The selected golden fixtures, checked against the manifest; in the order in which the cases are listed, optimizer by optimizer."""
     from crossoptim.golden.export import every_case, load, read_manifest
+    from crossoptim.spec.ecosystems import all_ecosystems
     from crossoptim.spec.rules import all_presets, all_rules
 
-    simplest_first = sorted(all_rules().values(), key=lambda rule: len(rule.state))
-    optimizers = [name for rule in simplest_first for name in (rule.name, *(p for p, (r, _) in all_presets().items() if r is rule))]
+    bound = {binding.rule for ecosystem in all_ecosystems().values() for binding in ecosystem.bindings}
+    # what the libraries have comes first, then the simplest
+    rules = sorted(all_rules().values(), key=lambda rule: (rule.name not in bound, rule.kind == "closure", len(rule.state)))
+    optimizers = [name for rule in rules for name in (rule.name, *(p for p, (r, _) in all_presets().items() if r is rule))]
     place = {name: number for number, name in enumerate(every_case())}
 
     def order(name: str) -> tuple[int, int, str]:
@@ -340,6 +343,9 @@ def check(
     ] = None,
     fixtures: FixturesDir = None,
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, metavar="N", help="How many processes (default: one a CPU).")] = None,
+    topics: Annotated[
+        bool | None, typer.Option("--topics/--no-topics", help="A row for each topic, not only for each optimizer (default: where few).")
+    ] = None,
     json_file: JsonFile = None,
     svg: Annotated[Path | None, typer.Option(metavar="FILE", help="Save the table as a picture.")] = None,
 ) -> None:
@@ -355,7 +361,7 @@ def check(
     """
     from crossoptim import catalogue
     from crossoptim.check.result import plural, report, unjudged
-    from crossoptim.check.table import print_attention, print_table, table_svg
+    from crossoptim.check.table import in_detail, print_attention, print_table, table_svg
     from crossoptim.golden.json_text import write_whole
     from crossoptim.runners.campaign import Campaign
 
@@ -369,10 +375,11 @@ def check(
     data = report(results)
     _emit(data, json_file)
     to = _screen(json_file)
-    print_table(results, to, catalogue.implementation_titles())
+    detail = in_detail(results) if topics is None else topics
+    print_table(results, to, catalogue.implementation_titles(), detail)
     if svg:
         write_whole(svg, table_svg(results, catalogue.implementation_titles()))
-    print_attention(results, to, catalogue.quirk_titles())
+    print_attention(results, to, catalogue.quirk_titles(), detail)
     summary = data["summary"]
     to.print(f"\n{plural(summary['results'], 'result')}, {summary['unexpected']} unexpected")
     missed = {name: why for name, why in unjudged(results).items() if name in campaign.named}

@@ -271,8 +271,8 @@ def test_state_that_a_library_does_not_show_is_a_footnote(capfd: pytest.CaptureF
         for topic, reason in (("plain", ""), ("amsgrad", note))
     ]
     console = Console(highlight=False, width=200)
-    print_table(results, console, {})
-    print_attention(results, console, {})
+    print_table(results, console, {}, topics=True)
+    print_attention(results, console, {}, topics=True)
     words = " ".join(capfd.readouterr().out.split())
     assert "plain rounding amsgrad rounding*" in words and "* judged with a state variable" in words
     assert words.endswith(f"mine 1, live: 2 rounding Not shown by the library * mine: {note}")

@@ -36,7 +36,7 @@ PERTURBED = [
     "sgd/decay_nesterov-ravine-f64",
     "adam/amsgrad_decay-ravine-f64",
     "adam/eps_large-ravine-f32",
-    "adamw/groups-injected-f64",
+    "adamw/groups-injected_1d-f64",
 ]
 ADAM, SGD, INJECTED = "adam/plain-ravine-f32", "sgd/momentum-ravine-f64", "adam/none-later-injected-f64"
 INDEX = "r-torch/sgd/weight-decay-adds-index"
@@ -366,7 +366,7 @@ def test_what_a_step_leaves_in_the_gradient_is_judged() -> None:
 
 
 RAISES = (
-    "adamw/groups-injected-f64",
+    "adamw/decay_groups-injected-f64",
     "r-torch/adamw/zero-dimensional-raises",
     "RuntimeError: output with shape [] doesn't match the broadcast shape [1]",
 )

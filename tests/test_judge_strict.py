@@ -109,7 +109,7 @@ def test_a_quirk_that_was_mended_after_the_first_step_is_reported() -> None:
 
 
 def test_an_error_that_did_not_come_is_reported_beside_another_quirk() -> None:
-    found = judged("adamw/none-later-injected-f64", truth("adamw/none-later-injected-f64"), "replay", FLOAT32, RAISES)
+    found = judged("adamw/decay_groups-injected-f64", truth("adamw/decay_groups-injected-f64"), "replay", FLOAT32, RAISES)
     assert not found.expected
     assert RAISES in found.reason and "an error that did not come" in found.reason
     assert RAISES not in found.quirks

@@ -31,7 +31,7 @@ from crossoptim.runners.request import Mode, read_trajectory
 
 FOREIGN = ("r-torch", "r-torch-ignite")
 INDEX = "r-torch/sgd/weight-decay-adds-index"
-SOME = ("sgd/decay-ravine-f32", "adam/extreme_infinite-infinite-f64", "adamw/groups-injected-f32")
+SOME = ("sgd/decay-ravine-f32", "adam/extreme_infinite-infinite-f64", "adamw/groups-injected_1d-f32")
 
 
 @cache

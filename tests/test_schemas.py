@@ -15,7 +15,7 @@ from crossoptim.golden.json_text import compact, read
 from crossoptim.golden.trajectory import golden
 from crossoptim.runners.registry import IMPLEMENTATIONS, local_runner
 
-CASES = ("adam/groups-injected-f32", "sgd/lookahead-ravine-f64", "sgd/accumulate-ravine-f32", "adamw/group-added-injected-f64")
+CASES = ("adam/groups-injected-f32", "sgd/lookahead-ravine-f64", "sgd/accumulate-ravine-f32", "adamw/group-added-injected_1d-f64")
 
 
 def errors(data: Any, name: str, part: str = "") -> list[str]:

@@ -1,4 +1,4 @@
-"""The report on the terminal: a row a group of cases, a column an implementation, then what needs attention."""
+"""The report on the terminal: a row an optimizer or a topic of its cases, a column an implementation, then what needs attention."""
 
 from __future__ import annotations
 
@@ -27,10 +27,19 @@ STYLE: dict[Verdict, str] = {
 _SHORT: dict[Verdict, str] = {"rounding": "round", "documented": "quirk", "diverges": "diverge", "unsupported": "-", "not run": "."}
 _ROOMY = 120
 _FIRST_TOPIC = "plain"
+_FEW = 4
 
 
-def print_table(results: Sequence[Result], console: Console, titles: Mapping[str, str]) -> None:
-    """Print the table, its legend, and who was judged. ``titles`` heads the columns; narrow terminals get short words."""
+def in_detail(results: Sequence[Result]) -> bool:
+    """Whether so few optimizers were judged that a row for each topic of their cases can be read."""
+    return len({r.optimizer for r in results}) <= _FEW
+
+
+def print_table(results: Sequence[Result], console: Console, titles: Mapping[str, str], topics: bool) -> None:
+    """Print the table, its legend, and who was judged.
+
+    ``titles`` heads the columns; narrow terminals get short words. ``topics``: a row for each topic, not only for each optimizer.
+    """
     columns = list(dict.fromkeys(r.implementation for r in results))
     narrow = console.width < _ROOMY
     cells: dict[tuple[str, str, str], list[Result]] = {}
@@ -42,6 +51,10 @@ def print_table(results: Sequence[Result], console: Console, titles: Mapping[str
         recorded = any(r.source == "recorded" for r in results if r.implementation == name)
         table.add_column("\n".join(titles.get(name, name).rsplit(" ", 1)) + ("\nrecorded" if recorded else ""), no_wrap=True)
     for number, optimizer in enumerate(dict.fromkeys(r.optimizer for r in results)):
+        if not topics:
+            every = {name: [r for r in results if (r.optimizer, r.implementation) == (optimizer, name)] for name in columns}
+            table.add_row(optimizer, *(_cell(every[name], narrow) for name in columns))
+            continue
         if number:
             table.add_row()
         table.add_row(Text(optimizer, "bold"))
@@ -73,7 +86,7 @@ def _print_legend(results: Sequence[Result], console: Console, narrow: bool) -> 
 def table_svg(results: Sequence[Result], titles: Mapping[str, str]) -> str:
     """The table as a picture that loads nothing from the network."""
     console = Console(record=True, width=_ROOMY, file=io.StringIO(), force_terminal=True)
-    print_table(results, console, titles)
+    print_table(results, console, titles, in_detail(results))
     return re.sub(r"@font-face \{.*?\}", "", console.export_svg(title="crossoptim check"), flags=re.DOTALL)
 
 
@@ -96,9 +109,9 @@ def _carried(result: Result) -> bool:
     return bool(j.reason) and j.expected and j.verdict in ("exact", "rounding", "documented") and "not exposed" in j.reason
 
 
-def print_attention(results: Sequence[Result], console: Console, titles: Mapping[str, str], limit: int = 12) -> None:
-    """Print each quirk that was seen, then what was not expected: where, and why."""
-    _print_quirks(results, console, titles)
+def print_attention(results: Sequence[Result], console: Console, titles: Mapping[str, str], topics: bool, limit: int = 12) -> None:
+    """Print each quirk that was seen, with its sentence where ``topics`` are shown, then what was not expected: where, and why."""
+    _print_quirks(results, console, titles if topics else {})
     carried = sorted({(r.implementation, r.judgement.reason) for r in results if _carried(r)})
     if carried:
         console.print("\n[bold]Not shown by the library[/bold]")
@@ -123,7 +136,8 @@ def _print_quirks(results: Sequence[Result], console: Console, titles: Mapping[s
     for quirk, where in sorted(seen.items()):
         counts = "; ".join(f"{implementation}, {plural(len(cases), 'case')}" for implementation, cases in where.items())
         console.print(Padding.indent(Text.assemble((quirk, "yellow"), f"  {counts}"), 2))
-        console.print(Padding.indent(Text(titles.get(quirk, ""), "dim"), 4))
+        if quirk in titles:
+            console.print(Padding.indent(Text(titles[quirk], "dim"), 4))
 
 
 def _print_surprises(surprises: Sequence[Result], console: Console, limit: int) -> None:

@@ -41,7 +41,8 @@ def compact(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{json.dumps(str(k))}: {compact(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(compact, value)) + "]"
+        separator = "," if all(isinstance(v, float) for v in value) else ", "  # rows of numbers are most of every file
+        return "[" + separator.join(map(compact, value)) + "]"
     if isinstance(value, float):
         return number_text(value)
     return json.dumps(value, ensure_ascii=False)

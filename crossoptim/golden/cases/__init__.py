@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from crossoptim.golden.case import Case, Event, Group
+from crossoptim.golden.flags import known_flags
 from crossoptim.spec.discover import discover
 from crossoptim.spec.model import lookup
 from crossoptim.spec.rules import all_rules, resolve
@@ -19,7 +20,7 @@ _DTYPES = {"f32": "float32", "f64": "float64"}
 
 
 class Cases:
-    """Collects the cases of one optimizer; ``topic`` names the row of the report that the following cases belong to.
+    """Collects the cases of one optimizer; ``topic`` names the row of the report that the following cases belong to, and their flags.
 
     Args:
         optimizer: a rule or preset.
@@ -39,6 +40,7 @@ class Cases:
     ) -> None:
         self.problems = problems
         self.optimizer, self.steps, self.dtypes, self._topic = optimizer, steps, dtypes, ""
+        self._flags: tuple[str, ...] = ()
         self.base = resolve(optimizer)
         self.lr = float(self.base.rule.examples()["lr"]) if lr is None else lr
         self.collected: list[Case] = []
@@ -47,9 +49,9 @@ class Cases:
         """A step of a run of thirty, in a run of this length: 2 is the first at which something can be changed."""
         return step if self.steps == 30 else max(2, round(step * self.steps / 30))
 
-    def topic(self, name: str) -> None:
-        """Start a new row of the report."""
-        self._topic = name
+    def topic(self, name: str, *flags: str) -> None:
+        """Start a new row of the report, whose cases have these flags besides their own."""
+        self._topic, self._flags = name, flags
 
     def add(
         self,
@@ -64,8 +66,12 @@ class Cases:
         flags: tuple[str, ...] = (),
         **hyper: Any,
     ) -> None:
-        """Add the case in each dtype."""
-        problem = self.problems.get(problem, problem)
+        """Add the case in each dtype.
+
+        Raises:
+            UnknownNameError: for a flag that :mod:`crossoptim.golden.flags` does not have.
+        """
+        problem, flags = self.problems.get(problem, problem), known_flags((*self._flags, *flags))
         for short in (dtypes or self.dtypes).split():
             self.collected.append(
                 Case(

@@ -5,10 +5,10 @@ from crossoptim.golden.cases.variants import add_for_each_equation
 
 adabelief = standard_cases("adabelief")
 
-adabelief.topic("eps")
+adabelief.topic("eps", "EpsilonPlacement")
 add_for_each_equation(adabelief, "eps-felt", "an eps that is felt", problem="ravine", eps=0.05, beta2=0.9)
 
-adabelief.topic("rectify")
+adabelief.topic("rectify", "Amsgrad", "Rectification")
 adabelief.add(
     "amsgrad-rectify",
     "the largest second moment is divided by when the steps are rectified too",

@@ -6,7 +6,7 @@ from crossoptim.golden.cases.variants import add_for_each_equation
 
 adabound = standard_cases("adabound")
 
-adabound.topic("bounds")
+adabound.topic("bounds", "RateBounds", "LearningRateChanged", "LearningRateZero")
 add_for_each_equation(
     adabound,
     "bounds",

@@ -5,7 +5,7 @@ from crossoptim.golden.cases.standard import STEPS, add_standard, again
 
 cases = Cases("adafactor", steps=STEPS, dtypes="f64")
 add_standard(cases)
-cases.topic("sizes")
+cases.topic("sizes", "UpdateClipping")
 again(
     cases,
     ["uneven"],
@@ -14,7 +14,7 @@ again(
     lr=0.6,
     d=1.25,
 )
-cases.topic("shapes")
+cases.topic("shapes", "PlainRule")
 for problem, shape in {"matrices": "wide", "matrices_tall": "tall"}.items():
     cases.add(shape, f"a {shape} matrix, and matrices of one row or column", problem=problem, dtypes="f32 f64")
 cases.add("iris", "a network: matrices and vectors together", problem="iris", dtypes="f32", steps=5)

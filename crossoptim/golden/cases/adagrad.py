@@ -5,7 +5,7 @@ from crossoptim.golden.cases.standard import standard_cases
 
 adagrad = standard_cases("adagrad")
 
-adagrad.topic("initial_accumulator_value")
+adagrad.topic("initial_accumulator_value", "StateStart")
 adagrad.add(
     "start_groups",
     "each group's sum starts elsewhere",
@@ -19,7 +19,7 @@ adagrad.add(
     problem="injected",
     events=(Event("add_group", 4, params=("scalar",), hyper={"initial_accumulator_value": 2.0}),),
 )
-adagrad.topic("lr_decay")
+adagrad.topic("lr_decay", "StepCount")
 adagrad.add(
     "lr_decay_late",
     "lr_decay counts the steps of each parameter, also those before it was set",

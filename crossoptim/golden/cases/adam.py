@@ -4,19 +4,21 @@ from crossoptim.golden.case import Event, Group
 from crossoptim.golden.cases import Cases
 from crossoptim.golden.cases.events import add_events, add_extremes
 
-adam = Cases("adam", lr=0.1, steps=20)
+adam = Cases("adam", lr=0.1)
 
-adam.topic("plain")
+adam.topic("plain", "PlainRule")
 adam.add("plain", "Adam in a ravine")
 adam.add("plain", "Adam on y = 4x^2", problem="parabola", dtypes="f64")
-adam.add("plain", "Adam in a curved valley with two 0-d parameters", problem="rosenbrock", dtypes="f32", lr=0.05)
+adam.add(
+    "plain", "Adam in a curved valley with two 0-d parameters", problem="rosenbrock", dtypes="f32", flags=("ZeroDimensional",), lr=0.05
+)
 adam.add("plain", "least squares", problem="mtcars", dtypes="f64")
-adam.add("plain", "a network with tensors of several shapes", problem="iris", dtypes="f32", steps=8)
+adam.add("plain", "a network with tensors of several shapes", problem="iris", dtypes="f32")
 adam.add("plain", "gradients from a table", problem="injected", dtypes="f64")
 adam.add("plain", "the same step in every direction", problem="isotropic", dtypes="f32")
 adam.add("plain", "a steep and a flat direction", problem="anisotropic", dtypes="f64")
 
-adam.topic("betas, eps")
+adam.topic("betas, eps", "MovingAverage")
 adam.add("beta1_zero", "no first moment: RMSprop with bias correction", dtypes="f64", beta1=0.0)
 adam.add("beta2_zero", "no second moment: the sign of the gradient, almost", dtypes="f64", beta2=0.0)
 adam.add("betas", "short memories", beta1=0.5, beta2=0.9)
@@ -25,8 +27,7 @@ adam.add("betas_long", "a long first and a very long second memory", dtypes="f32
 adam.add("eps_large", "an eps that matters", eps=0.5)
 adam.add("eps_zero", "no eps", dtypes="f64", eps=0.0)
 
-adam.topic("weight decay")
-shared = ("GradientAccumulation",)
+adam.topic("weight decay", "WeightDecay", "IndexInsteadOfValue")
 adam.add("decay", "weight decay enters the gradient", weight_decay=0.1)
 adam.add("decay", "weight decay on three tensors", problem="injected", weight_decay=0.1, dtypes="f64")
 adam.add("decay_large", "weight decay that outweighs the gradient", dtypes="f32", weight_decay=10.0)
@@ -34,12 +35,12 @@ adam.add(
     "decay_accumulate",
     "weight decay must not stay in the gradient that is accumulated",
     weight_decay=0.5,
-    flags=shared,
+    flags=("GradientAccumulation",),
     events=tuple(Event("accumulate", s) for s in range(5, 9)),
 )
 adam.add("decay_switched_on", "weight decay set in mid-run", dtypes="f64", events=(Event("set", 11, hyper={"weight_decay": 0.5}),))
 
-adam.topic("amsgrad")
+adam.topic("amsgrad", "Amsgrad")
 adam.add("amsgrad", "the largest second moment is kept", amsgrad=True, beta2=0.9)
 adam.add("amsgrad", "the largest second moment is kept, gradients from a table", problem="injected", dtypes="f64", amsgrad=True, beta2=0.5)
 adam.add("amsgrad_decay", "amsgrad with weight decay", dtypes="f64", amsgrad=True, weight_decay=0.1, beta2=0.9)
@@ -52,12 +53,12 @@ adam.add(
     events=(Event("set", 11, hyper={"amsgrad": True}),),
 )
 
-adam.topic("maximize")
+adam.topic("maximize", "Maximize")
 adam.add("maximize", "ascent", maximize=True, lr=0.01)
 adam.add("maximize_decay", "weight decay still shrinks while ascending", dtypes="f64", maximize=True, weight_decay=0.5)
 adam.add("maximize_amsgrad", "ascent with amsgrad", problem="injected", dtypes="f64", maximize=True, amsgrad=True, beta2=0.5)
 
-adam.topic("variants")
+adam.topic("variants", "PublishedVariant")
 adam.add("eps_inside", "eps under the root", eps_placement="inside", eps=0.01)
 adam.add(
     "eps_inside_before", "eps under the root, before bias correction", dtypes="f64", eps_placement="inside", eps_order="before", eps=0.01
@@ -85,7 +86,7 @@ adam.add("eps_inside_amsgrad", "eps under the root, with amsgrad", dtypes="f64",
 adam.add("eps_before_amsgrad", "epsilon hat with amsgrad", dtypes="f32", eps_order="before", amsgrad=True, eps=0.01, beta2=0.9)
 
 add_events(adam, weight_decay=0.1)
-adam.topic("resume")
+adam.topic("resume", "Resume")
 adam.add(
     "resume_amsgrad",
     "all three state tensors are saved",
@@ -95,20 +96,20 @@ adam.add(
     beta2=0.5,
     events=(Event("resume", 16),),
 )
-adam.topic("betas, eps")
+adam.topic("betas, eps", "MovingAverage", "OptionSetMidRun")
 adam.add(
     "beta1_drops", "beta1 changed in mid-run, as one-cycle schedules do", dtypes="f64", events=(Event("set", 11, hyper={"beta1": 0.5}),)
 )
 add_extremes(adam, amsgrad=True, weight_decay=0.1)
 
-adamw = Cases("adamw", lr=0.1, steps=20)
+adamw = Cases("adamw", lr=0.1)
 
-adamw.topic("plain")
+adamw.topic("plain", "DecoupledDecay")
 adamw.add("plain", "the default decay of 0.01")
-adamw.add("plain", "a network with tensors of several shapes", problem="iris", dtypes="f64", steps=8)
+adamw.add("plain", "a network with tensors of several shapes", problem="iris", dtypes="f64")
 adamw.add("plain", "Adam when there is no decay", problem="mtcars", dtypes="f32", weight_decay=0.0)
 
-adamw.topic("amsgrad")
+adamw.topic("amsgrad", "Amsgrad", "OptionSetMidRun")
 adamw.add(
     "amsgrad_switched_on",
     "amsgrad set in mid-run: the maximum starts there",
@@ -116,7 +117,7 @@ adamw.add(
     beta2=0.9,
     events=(Event("set", 11, hyper={"amsgrad": True}),),
 )
-adamw.topic("weight decay")
+adamw.topic("weight decay", "DecoupledDecay")
 adamw.add("decay_large", "decay that is felt", weight_decay=0.5)
 adamw.add("decay_flip", "lr times decay above one flips the sign", dtypes="f64", lr=0.5, weight_decay=3.0)
 adamw.add("decay_maximize", "decoupled decay while ascending", dtypes="f64", maximize=True, weight_decay=0.5)
@@ -127,10 +128,10 @@ adamw.add(
     groups=(Group(("matrix",), {"weight_decay": 0.5}), Group(("vector", "scalar"), {"weight_decay": 0.0})),
 )
 
-adamw.topic("amsgrad")
+adamw.topic("amsgrad", "Amsgrad", "DecoupledDecay")
 adamw.add("amsgrad", "amsgrad with decoupled decay", amsgrad=True, weight_decay=0.1, beta2=0.9)
 
-adamw.topic("variants")
+adamw.topic("variants", "PublishedVariant")
 adamw.add("eps_inside", "eps under the root", dtypes="f64", eps_placement="inside", eps=0.01)
 adamw.add("uncorrected", "no bias correction", dtypes="f64", bias_correction="off", weight_decay=0.1)
 adamw.add("eps_before", "epsilon hat", dtypes="f64", eps_order="before", eps=0.01, weight_decay=0.1)

@@ -9,7 +9,7 @@ add_standard(asgd)
 # R torch raises once averaging has begun: its events are judged before
 add_events(asgd, named="{}_before_t0", **{**all_options("asgd"), "t0": 100.0})
 
-asgd.topic("maximize")
+asgd.topic("maximize", "Maximize", "IterateAverage")
 asgd.add("maximize_averaged", "ascent, averaged from the third step on", problem="injected", maximize=True, t0=2.0, lambd=0.5)
-asgd.topic("extremes")
+asgd.topic("extremes", "NonFinite")
 asgd.add("infinite_before_t0", "infinite gradients long before averaging begins", problem="infinite", steps=25, lambd=0.5)

@@ -15,7 +15,7 @@ def add_events(cases: Cases, *, table: str = "injected", named: str = "{}", **hy
     """
     at, lr = cases.at, cases.lr
     decays = any(option.name == "weight_decay" for option in cases.base.rule.hyper)
-    cases.topic("lr changed")
+    cases.topic("lr changed", "LearningRateChanged")
     cases.add(
         named.format("lr-drops"),
         f"the learning rate is divided by ten at step {at(11)}",
@@ -26,10 +26,11 @@ def add_events(cases: Cases, *, table: str = "injected", named: str = "{}", **hy
         named.format("lr-zero"),
         f"the learning rate is zero from step {at(11)} to {at(21) - 1}: state goes on, parameters stand still",
         dtypes="f64",
+        flags=("LearningRateZero",),
         events=(Event("set", at(11), hyper={"lr": 0.0}), Event("set", at(21), hyper={"lr": lr})),
         **hyper,
     )
-    cases.topic("groups")
+    cases.topic("groups", "GroupOptions")
     cases.add(
         named.format("groups"),
         f"two groups with their own learning rate{' and weight decay' if decays else ''}",
@@ -41,6 +42,7 @@ def add_events(cases: Cases, *, table: str = "injected", named: str = "{}", **hy
         named.format("group-added"),
         f"a group joins before step {at(11)}",
         problem=table,
+        flags=("GroupAdded",),
         events=(Event("add_group", at(11), params=("scalar",), hyper={"lr": lr / 4}),),
         **hyper,
     )
@@ -49,16 +51,18 @@ def add_events(cases: Cases, *, table: str = "injected", named: str = "{}", **hy
         "the learning rate of the second group only is changed",
         problem=table,
         dtypes="f64",
+        flags=("LearningRateChanged",),
         groups=(Group(("matrix",)), Group(("vector", "scalar"))),
         events=(Event("set", at(11), group=1, hyper={"lr": lr / 8}),),
         **hyper,
     )
-    cases.topic("no gradient")
+    cases.topic("no gradient", "NoGradient")
     cases.add(
         named.format("none-first"),
         "no gradient at the first step: the step count starts later",
         problem=table,
         dtypes="f64",
+        flags=("StepCount",),
         events=(Event("none", 1, params=("vector",)), Event("none", 2, params=("vector",))),
         **hyper,
     )
@@ -86,16 +90,15 @@ def add_events(cases: Cases, *, table: str = "injected", named: str = "{}", **hy
         events=(Event("frozen", params=("vector",)),),
         **hyper,
     )
-    cases.topic("accumulation")
+    cases.topic("accumulation", "GradientAccumulation")
     first, last = at(16), at(16) + 2
     cases.add(
         named.format("accumulate"),
         f"gradients of steps {at(8)} and {first}-{last} add to what the step before left",
-        flags=("GradientAccumulation",),
         events=tuple(Event("accumulate", s) for s in (at(8), *range(first, last + 1))),
         **hyper,
     )
-    cases.topic("resume")
+    cases.topic("resume", "Resume")
     cases.add(
         named.format("resume"), f"saved, rebuilt and loaded before step {at(16)}", problem=table, events=(Event("resume", at(16)),), **hyper
     )
@@ -111,6 +114,7 @@ def add_events(cases: Cases, *, table: str = "injected", named: str = "{}", **hy
         "saved while one parameter has no state yet, and again later: step counts and states belong to their parameters",
         problem=table,
         dtypes="f64",
+        flags=("StateOfParameter", "StepCount"),
         events=(Event("none", 1, params=("matrix",)), Event("none", 2, params=("matrix",)), Event("resume", 2), Event("resume", at(16))),
         **hyper,
     )
@@ -120,6 +124,7 @@ def add_events(cases: Cases, *, table: str = "injected", named: str = "{}", **hy
         "resumed after a group joined with options of its own",
         problem=table,
         dtypes="f64",
+        flags=("StateOfParameter", "GroupAdded"),
         events=(Event("add_group", at(6), params=("scalar",), hyper=joins), Event("resume", at(16))),
         **hyper,
     )
@@ -129,13 +134,14 @@ def add_extremes(cases: Cases, **hyper: Any) -> None:
     """Gradients at the edges of the number format."""
     cases.topic("extremes")
     more = {"steps": max(cases.steps, 12), **hyper}  # the tables' extremes come until step 10, and have consequences
-    for problem, comment in {
-        "zeros": "zero gradients, from the first step and later",
-        "huge": "gradients times 2^70: their squares overflow in float32",
-        "tiny": "gradients times 2^-60: eps decides",
-        "denormal": "denormal gradients (in float32)",
-        "infinite": "infinite gradients: NaN must appear where IEEE 754 puts it, and nowhere else",
-        "not_a_number": "a NaN gradient",
-        "empty": "a tensor without elements",
+    for problem, (flag, comment) in {
+        "zeros": ("ZeroGradients", "zero gradients, from the first step and later"),
+        "huge": ("RangeEnds", "gradients times 2^70: their squares overflow in float32"),
+        "tiny": ("RangeEnds", "gradients times 2^-60: eps decides"),
+        "denormal": ("RangeEnds", "denormal gradients (in float32)"),
+        "infinite": ("NonFinite", "infinite gradients: NaN must appear where IEEE 754 puts it, and nowhere else"),
+        "not_a_number": ("NonFinite", "a NaN gradient"),
+        "empty": ("EmptyTensor", "a tensor without elements"),
     }.items():
-        cases.add(f"extreme_{problem}", comment, problem=problem, dtypes="f32" if problem in ("huge", "denormal") else "f64", **more)
+        dtypes = "f32" if problem in ("huge", "denormal") else "f64"
+        cases.add(f"extreme_{problem}", comment, problem=problem, dtypes=dtypes, flags=(flag,), **more)

@@ -5,5 +5,5 @@ from crossoptim.golden.cases.standard import STEPS, add_standard, again
 
 cases = Cases("lars", steps=STEPS, dtypes="f64")
 add_standard(cases)
-cases.topic("zero norms")
+cases.topic("zero norms", "TrustRatio")
 again(cases, ["zero_norms"], "where a norm is zero the trust ratio is 1", steps=4)

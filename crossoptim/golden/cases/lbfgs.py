@@ -8,7 +8,7 @@ from crossoptim.golden.cases import Cases
 lbfgs = Cases("lbfgs", lr=1.0)
 wolfe: dict[str, Any] = {"line_search": "strong_wolfe"}
 
-lbfgs.topic("fixed step")
+lbfgs.topic("fixed step", "PlainRule")
 lbfgs.add("fixed", "steps of length lr into a curved valley, with two 0-d parameters", problem="rosenbrock", steps=2, lr=0.5)
 lbfgs.add("fixed", "a quadratic: the pairs span the plane after two iterations", steps=3, lr=0.5, max_iter=6)
 lbfgs.add("fixed", "a matrix, a vector and a 0-d tensor form one vector", problem="shapes", dtypes="f64", steps=2, lr=0.25, max_iter=12)
@@ -17,7 +17,7 @@ lbfgs.add(
     "first_length", "a small gradient: the first step is lr long, not 1 / |g|", problem="tail", dtypes="f32", steps=1, lr=0.5, max_iter=3
 )
 
-lbfgs.topic("strong Wolfe")
+lbfgs.topic("strong Wolfe", "LineSearch")
 lbfgs.add("wolfe", "a line search through a curved valley", problem="rosenbrock", steps=2, **wolfe)
 lbfgs.add("wolfe", "a line search on a quadratic", problem="anisotropic", steps=2, **wolfe)
 lbfgs.add("wolfe", "least squares, to the end", problem="mtcars", steps=2, **wolfe)
@@ -133,7 +133,7 @@ lbfgs.add(
     **wolfe,
 )
 
-lbfgs.topic("history")
+lbfgs.topic("history", "CurvaturePairs")
 lbfgs.add(
     "history_one", "one pair: a quasi-Newton method without memory", problem="rosenbrock", dtypes="f64", steps=2, lr=0.25, history_size=1
 )
@@ -144,7 +144,7 @@ lbfgs.add(
 for label, lr, comment in (("skipped", 2e-6, "below 1e-10 is left out"), ("kept", 1e-5, "just above 1e-10 is kept")):
     lbfgs.add(f"curvature_{label}", f"a pair whose curvature is {comment}", dtypes="f64", steps=1, lr=lr, max_iter=4, tolerance_change=0.0)
 
-lbfgs.topic("stopping")
+lbfgs.topic("stopping", "StoppingRule")
 lbfgs.add(
     "one_iteration",
     "one iteration a step: the next step's first evaluation makes the pair",
@@ -215,7 +215,7 @@ lbfgs.add(
 )
 lbfgs.add("slope", "the slope is within tolerance_change", problem="ravine", dtypes="f64", steps=3, lr=0.5, tolerance_change=50.0)
 
-lbfgs.topic("not finite")
+lbfgs.topic("not finite", "LineSearchNaN")
 for edge, comment in {
     "barrier": "the first trial lies where the loss is NaN",
     "exponential": "the loss of the first trial overflows",
@@ -232,7 +232,7 @@ for edge, comment in {
     )
 lbfgs.add("edge_fixed", "steps of fixed length to where the loss is NaN", problem="barrier", dtypes="f64", steps=1, lr=24.0, max_iter=4)
 
-lbfgs.topic("lr changed")
+lbfgs.topic("lr changed", "LearningRateChanged")
 lbfgs.add(
     "lr-drops",
     "the learning rate drops in mid-run",
@@ -253,7 +253,7 @@ lbfgs.add(
     events=(Event("set", 3, hyper={"lr": 0.25}),),
     **wolfe,
 )
-lbfgs.topic("no gradient")
+lbfgs.topic("no gradient", "NoGradient")
 lbfgs.add(
     "none",
     "a None gradient counts as zeros: the direction still moves the parameter",
@@ -274,7 +274,7 @@ lbfgs.add(
     events=(Event("frozen", params=("matrix",)),),
     **wolfe,
 )
-lbfgs.topic("resume")
+lbfgs.topic("resume", "Resume")
 lbfgs.add(
     "resume",
     "pairs, direction and length are saved and loaded",

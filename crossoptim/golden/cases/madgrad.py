@@ -4,6 +4,6 @@ from crossoptim.golden.cases.standard import standard_cases
 
 madgrad = standard_cases("madgrad")
 
-madgrad.topic("eps")
+madgrad.topic("eps", "EpsilonPlacement")
 madgrad.add("eps-zero", "no eps: an element stays where it is until its first gradient", problem="zeros", eps=0.0)
 madgrad.add("eps-zero-decay", "the same with weight decay", problem="zeros", eps=0.0, weight_decay=0.2)

@@ -6,5 +6,5 @@ from crossoptim.golden.cases.standard import STEPS, add_standard
 nadam = Cases("nadam", steps=STEPS, dtypes="f64")
 add_standard(nadam)
 
-nadam.topic("extremes")
+nadam.topic("extremes", "RangeEnds", "BiasCorrection")
 nadam.add("correction_overflows", "a long second memory: gradients times 2^70", problem="huge", dtypes="f32", beta2=0.9999)

@@ -6,5 +6,5 @@ from crossoptim.golden.cases.standard import STEPS, add_standard
 radam = Cases("radam", steps=STEPS, dtypes="f64")
 add_standard(radam)
 
-radam.topic("eps")
+radam.topic("eps", "Rectification", "ZeroGradients")
 radam.add("eps_zero_gradients_zero", "no eps, and gradients that are zero until the step is adaptive", problem="zeros", steps=6, eps=0.0)

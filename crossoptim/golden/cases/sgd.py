@@ -4,58 +4,62 @@ from crossoptim.golden.case import Event, Group
 from crossoptim.golden.cases import Cases
 from crossoptim.golden.cases.events import add_events, add_extremes
 
-sgd = Cases("sgd", lr=0.1, steps=20)
+sgd = Cases("sgd", lr=0.1)
 
-sgd.topic("plain")
+sgd.topic("plain", "PlainRule")
 sgd.add("plain", "gradient descent in a ravine", lr=0.4)
 sgd.add("plain", "the first step of the tutorials", problem="parabola", dtypes="f64")
 sgd.add("plain", "one step to the minimum", problem="isotropic", dtypes="f32", lr=2.5)
 sgd.add("plain", "zigzag", problem="anisotropic", dtypes="f64", lr=0.49)
 sgd.add("plain", "least squares", problem="mtcars", dtypes="f32")
-sgd.add("plain", "a network with tensors of several shapes", problem="iris", dtypes="f64", steps=8, lr=0.5)
-sgd.add("lr_zero", "learning rate zero: nothing moves", dtypes="f64", lr=0.0)
+sgd.add("plain", "a network with tensors of several shapes", problem="iris", dtypes="f64", lr=0.5)
+sgd.add("lr_zero", "learning rate zero: nothing moves", dtypes="f64", flags=("LearningRateZero",), lr=0.0)
 
-sgd.topic("momentum")
+sgd.topic("momentum", "Momentum")
 sgd.add("momentum", "momentum in a ravine", lr=0.4, momentum=0.5)
-sgd.add("momentum", "momentum in a curved valley with two 0-d parameters", problem="rosenbrock", dtypes="f32", lr=0.0005, momentum=0.9)
-sgd.add("momentum", "momentum on a network", problem="iris", dtypes="f32", steps=8, momentum=0.9)
+sgd.add(
+    "momentum",
+    "momentum in a curved valley with two 0-d parameters",
+    problem="rosenbrock",
+    dtypes="f32",
+    flags=("ZeroDimensional",),
+    lr=0.0005,
+    momentum=0.9,
+)
+sgd.add("momentum", "momentum on a network", problem="iris", dtypes="f32", momentum=0.9)
 sgd.add("momentum_one", "momentum 1 forgets nothing", dtypes="f64", momentum=1.0, lr=0.01)
 
-sgd.topic("dampening")
+sgd.topic("dampening", "Dampening")
 sgd.add("dampening", "dampening leaves the first gradient whole", momentum=0.9, dampening=0.5)
 sgd.add("dampening_full", "dampening 1 keeps only the first gradient", dtypes="f64", momentum=0.9, dampening=1.0)
 sgd.add("dampening_no_momentum", "dampening without momentum does nothing", dtypes="f64", dampening=0.5)
 
-sgd.topic("nesterov")
+sgd.topic("nesterov", "Nesterov")
 sgd.add("nesterov", "Nesterov as PyTorch writes it", momentum=0.9, nesterov=True)
 sgd.add("nesterov", "Nesterov in a curved valley", problem="rosenbrock", dtypes="f64", lr=0.0005, momentum=0.9, nesterov=True)
 
-sgd.topic("weight decay")
-index = ("IndexInsteadOfValue",)
-sgd.add("decay", "weight decay alone", weight_decay=0.1, flags=index)
-sgd.add("decay", "weight decay on three tensors: their positions in the group differ", problem="injected", weight_decay=0.1, flags=index)
-sgd.add("decay_momentum", "weight decay enters the velocity", momentum=0.9, weight_decay=0.1, flags=index)
-sgd.add("decay_nesterov", "weight decay under Nesterov", dtypes="f64", momentum=0.9, nesterov=True, weight_decay=0.1, flags=index)
-sgd.add("decay_dampening", "weight decay is dampened too", dtypes="f32", momentum=0.9, dampening=0.5, weight_decay=0.1, flags=index)
+sgd.topic("weight decay", "WeightDecay", "IndexInsteadOfValue")
+sgd.add("decay", "weight decay alone", weight_decay=0.1)
+sgd.add("decay", "weight decay on three tensors: their positions in the group differ", problem="injected", weight_decay=0.1)
+sgd.add("decay_momentum", "weight decay enters the velocity", momentum=0.9, weight_decay=0.1)
+sgd.add("decay_nesterov", "weight decay under Nesterov", dtypes="f64", momentum=0.9, nesterov=True, weight_decay=0.1)
+sgd.add("decay_dampening", "weight decay is dampened too", dtypes="f32", momentum=0.9, dampening=0.5, weight_decay=0.1)
 sgd.add(
     "decay_groups",
     "weight decay in one group only",
     problem="injected",
     dtypes="f64",
-    flags=index,
     groups=(Group(("vector", "matrix"), {"weight_decay": 0.5}), Group(("scalar",))),
 )
-sgd.add(
-    "decay_switched_on", "weight decay set in mid-run", dtypes="f64", flags=index, events=(Event("set", 11, hyper={"weight_decay": 0.5}),)
-)
+sgd.add("decay_switched_on", "weight decay set in mid-run", dtypes="f64", events=(Event("set", 11, hyper={"weight_decay": 0.5}),))
 
-sgd.topic("maximize")
+sgd.topic("maximize", "Maximize")
 sgd.add("maximize", "ascent", maximize=True, lr=0.01)
 sgd.add("maximize_momentum", "ascent with momentum", dtypes="f64", maximize=True, lr=0.01, momentum=0.9)
 sgd.add("maximize_decay", "weight decay still shrinks while ascending", dtypes="f32", maximize=True, lr=0.01, weight_decay=0.5)
 sgd.add("maximize_nesterov", "ascent with Nesterov", dtypes="f64", maximize=True, lr=0.01, momentum=0.9, nesterov=True)
 
-sgd.topic("variants")
+sgd.topic("variants", "PublishedVariant")
 halved = (Event("set", 11, hyper={"lr": 0.05}),)
 sgd.add(
     "lr_inside", "the learning rate inside the velocity: the same as outside while it is constant", momentum=0.9, momentum_form="lr_inside"
@@ -141,16 +145,16 @@ sgd.add(
 )
 
 add_events(sgd, momentum=0.9, weight_decay=0.1)
-sgd.topic("accumulation")
+sgd.topic("accumulation", "GradientAccumulation")
 sgd.add(
     "accumulate_nesterov",
     "Nesterov's term must not stay in the gradient that is accumulated",
-    flags=("GradientAccumulation",),
+    flags=("Nesterov",),
     momentum=0.9,
     nesterov=True,
     events=tuple(Event("accumulate", s) for s in (8, 16, 17)),
 )
-sgd.topic("resume")
+sgd.topic("resume", "Resume")
 sgd.add("resume_stateless", "nothing but the parameters to save", dtypes="f64", events=(Event("resume", 16),))
 sgd.add(
     "resume_dampening",
@@ -169,14 +173,14 @@ sgd.add(
     dampening=0.5,
     events=(Event("none", 1, params=("matrix",)), Event("none", 2, params=("matrix",)), Event("resume", 2)),
 )
-sgd.topic("momentum")
+sgd.topic("momentum", "Momentum", "OptionSetMidRun")
 sgd.add("momentum_drops", "momentum changed in mid-run", dtypes="f64", momentum=0.9, events=(Event("set", 11, hyper={"momentum": 0.5}),))
 sgd.add(
     "momentum_off_and_on",
     "momentum set to zero and back: the velocity waits unchanged",
     dtypes="f64",
     momentum=0.9,
-    events=(Event("set", 11, hyper={"momentum": 0.0}), Event("set", 16, hyper={"momentum": 0.9})),
+    events=(Event("set", 11, hyper={"momentum": 0.0}), Event("set", 21, hyper={"momentum": 0.9})),
 )
 sgd.add(
     "momentum_switched_on",

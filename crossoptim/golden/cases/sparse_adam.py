@@ -5,7 +5,7 @@ from crossoptim.golden.cases.standard import all_options, standard_cases
 
 sparse_adam = standard_cases("sparse_adam")
 
-sparse_adam.topic("entries that are zero")
+sparse_adam.topic("entries that are zero", "SparseGradients")
 together = all_options("sparse_adam")
 sparse_adam.add("sparse", "moments and parameter stand still where there is no entry", problem="sparse", dtypes="f32 f64")
 sparse_adam.add("sparse_all", "an entry that comes back finds the moments as it left them", problem="sparse", **together)

@@ -12,8 +12,36 @@ from crossoptim.spec.model import Interval, Real
 from crossoptim.spec.rules import resolve
 from crossoptim.spec.trace import format_setting, trace
 
-STEPS = 10
+STEPS = 8
 _BOTH = "f32 f64"
+
+_FLAGS = {
+    "MovingAverage": "beta1 beta2 beta3 rho alpha nu1 nu2",
+    "EpsilonPlacement": "eps eps_placement eps_order eps1_placement lr_offset",
+    "EpsilonInMoment": "eps_in_moment",
+    "BiasCorrection": "bias_correction",
+    "StepCount": "lr_decay beta2_decay",
+    "StateStart": "initial_accumulator_value initial_accumulator first_moment_start moments_start average_start",
+    "WeightDecay": "weight_decay",
+    "IndexInsteadOfValue": "weight_decay",
+    "DecoupledDecay": "decay decay_at",
+    "Momentum": "momentum",
+    "MomentumForm": "momentum_form",
+    "Nesterov": "nesterov",
+    "Amsgrad": "amsgrad amsbound",
+    "Maximize": "maximize",
+    "CenteredVariance": "centered",
+    "MomentumSchedule": "momentum_decay momentum_schedule",
+    "ScalarPrecision": "momentum_decay lambd t0 asgd.alpha rectify_above",
+    "Rectification": "rectify rectify_above until_rectified",
+    "SignChange": "eta_minus eta_plus step_size_min step_size_max sign_change",
+    "RateBounds": "final_lr gamma step_decay",
+    "IterateAverage": "asgd.alpha lambd t0 r weight_lr_power weight_rate warmup_steps schedule_free_sgd.momentum schedule_free_adamw.beta1",
+    "UpdateClipping": "d eps1 eps2 step clipping",
+    "TrustRatio": "norm_max trust_coefficient",
+    "MatrixScaling": "ns_a ns_b ns_c ns_steps adjust_lr_fn",
+}
+"""Each flag with the options and switches that have it; ``rule.name`` where the name means something else in that rule."""
 
 
 def standard_cases(optimizer: str) -> Cases:
@@ -26,26 +54,33 @@ def standard_cases(optimizer: str) -> Cases:
 def add_standard(cases: Cases) -> None:
     """Plain runs, each option alone and all of them together, each variant, boundary values, events, extremes."""
     rule, together = cases.base.rule, all_options(cases.optimizer)
-    cases.topic("plain")
+    cases.topic("plain", "PlainRule")
     cases.add("plain", "the defaults in a ravine", dtypes=_BOTH)
     cases.add("plain", "the defaults on a table of gradients", problem="injected")
-    cases.add("plain", "the defaults in a curved valley with two 0-d parameters", problem="rosenbrock", dtypes="f32", lr=cases.lr / 100)
-    cases.add("lr_zero", "learning rate zero", lr=0.0)
+    cases.add(
+        "plain",
+        "the defaults in a curved valley with two 0-d parameters",
+        problem="rosenbrock",
+        dtypes="f32",
+        flags=("ZeroDimensional",),
+        lr=cases.lr / 100,
+    )
+    cases.add("lr_zero", "learning rate zero", flags=("LearningRateZero",), lr=0.0)
 
     for option in rule.hyper:
         if option.name in (hyper := alone(cases, option.name)):
-            cases.topic(option.name)
+            cases.topic(option.name, *_flags(rule.name, option.name, "RuleOption"))
             cases.add(option.name, f"{option.doc or option.name}: {_said(hyper)}", **hyper)
             if isinstance(option, Real):
                 _add_boundary(cases, option, together)
-    cases.topic("options together")
+    cases.topic("options together", "OptionOrder")
     cases.add("all_options", "all options that go together", problem="injected", dtypes=_BOTH, **together)
     cases.add("all_options", "all options that go together, in a ravine", dtypes="f32", **together)
 
     for switch in rule.switches:
         for value in switch.values:
             if value != cases.base.values[switch.name]:
-                cases.topic(switch.name)
+                cases.topic(switch.name, *_flags(rule.name, switch.name, "PublishedVariant"))
                 chosen: dict[str, Any] = {switch.name: value}
                 comment = f"{switch.name} = {value}: {switch.doc}"
                 cases.add(f"{switch.name}_{value}", comment, **chosen)
@@ -100,7 +135,16 @@ def _add_boundary(cases: Cases, option: Real, together: dict[str, Any]) -> None:
     for end in Interval(option.interval).ends():
         hyper = {**together, option.name: end}
         if end != option.default and option.name != "lr" and allowed(cases.optimizer, hyper):
-            cases.add(f"{option.name}_is_{end:g}", f"{option.name} at the end of its interval", **hyper)
+            label, said = f"{option.name}_is_{end:g}", f"{option.name} at the end of its interval"
+            cases.add(label, said, flags=("BoundaryValue",), **hyper)
+
+
+def _flags(rule: str, name: str, otherwise: str) -> tuple[str, ...]:
+    """The flags of an option or switch."""
+    for key in (f"{rule}.{name}", name):
+        if found := tuple(flag for flag, names in _FLAGS.items() if key in names.split()):
+            return found
+    return (otherwise,)
 
 
 def _said(hyper: dict[str, Any]) -> str:
