@@ -10,11 +10,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from crossoptim import refusal_pages, schedule_pages
+from crossoptim import flag_pages, refusal_pages, schedule_pages
 from crossoptim.errors import CrossoptimError
 from crossoptim.golden.case import Case
 from crossoptim.golden.cases import all_cases
 from crossoptim.golden.fixture import VERSION, golden_path, root
+from crossoptim.golden.flags import flags_document
 from crossoptim.golden.refusals.case import FOLDER as REFUSALS
 from crossoptim.golden.refusals.case import all_refusal_cases
 from crossoptim.golden.schedules.cases import all_schedule_cases
@@ -89,6 +90,11 @@ def quirks() -> Rows:
     return [
         {"id": q.id, "kind": q.kind, "classes": list(q.bindings), "versions": q.versions, "title": q.title} for q in all_quirks().values()
     ]
+
+
+def flags() -> Rows:
+    """Every flag that a case can have."""
+    return flag_pages.flag_rows()
 
 
 def quirk_titles() -> dict[str, str]:
@@ -300,10 +306,10 @@ def _problem_page(problem: Problem) -> Page:
 def _case_page(case: Case) -> Page:
     equation = trace(case.base)
     data = next(row for row in cases() if row["id"] == case.id)
-    data |= {"optimizer": case.optimizer, "problem": case.problem_name, "dtype": case.dtype, "steps": case.steps, "flags": list(case.flags)}
+    data |= {"optimizer": case.optimizer, "problem": case.problem_name, "dtype": case.dtype, "steps": case.steps}
     path = root() / VERSION / golden_path(case.id)
     groups = [{"params": list(g.params), "setting": format_setting(case.base.with_values(**g.hyper))} for g in case.initial_groups]
-    data |= {"equation": equation.as_json(), "fixture": str(path), "groups": groups}
+    data |= {"equation": equation.as_json(), "fixture": str(path), "groups": groups, "flags": flags_document(case.flags)}
 
     def show(out: Console) -> None:
         out.print(Text(case.id, "bold"))
@@ -316,6 +322,7 @@ def _case_page(case: Case) -> Page:
             lines.append(f"step {event.step or 'all'}: {event.kind} {details}")
         for line in lines:
             out.print(Padding.indent(Text(line), 2))
+        flag_pages.print_flags(case.flags, out)
         out.print(f"  {path}", soft_wrap=True, markup=False)
         _print_equation(equation, out)
 

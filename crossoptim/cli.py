@@ -69,6 +69,7 @@ class Kind(StrEnum):
     implementations = "implementations"
     ecosystems = "ecosystems"
     quirks = "quirks"
+    flags = "flags"
 
 
 KINDS = tuple(kind.value for kind in Kind)

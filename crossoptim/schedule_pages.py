@@ -9,7 +9,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from crossoptim.flag_pages import print_flags
 from crossoptim.golden.fixture import VERSION, golden_path, root
+from crossoptim.golden.flags import flags_document
 from crossoptim.golden.schedules.case import ScheduleCase
 from crossoptim.golden.schedules.cases import all_schedule_cases
 from crossoptim.golden.schedules.fixture import plain
@@ -84,7 +86,7 @@ def schedule_case_page(case: ScheduleCase) -> Page:
     """A schedule case."""
     path = root() / VERSION / golden_path(case.id)
     data = next(row for row in case_rows() if row["id"] == case.id)
-    data |= {"schedule": case.schedule, "optimizer": case.optimizer_name, "steps": case.steps, "flags": list(case.flags)}
+    data |= {"schedule": case.schedule, "optimizer": case.optimizer_name, "steps": case.steps, "flags": flags_document(case.flags)}
     data |= {"groups": [plain(group) for group in case.groups], "equation": case.settings[0].text(), "fixture": str(path)}
 
     def show(out: Console) -> None:
@@ -94,6 +96,7 @@ def schedule_case_page(case: ScheduleCase) -> Page:
         lines += [f"step {e.step}: {e.kind}" + (f" group {e.group} lr = {e.lr:g}" if e.kind == "set" else "") for e in case.events]
         for line in lines:
             out.print(Padding.indent(Text(line), 2))
+        print_flags(case.flags, out)
         out.print(f"  {path}", soft_wrap=True, markup=False)
         print_equation(case.settings[0], out)
 

@@ -27,6 +27,7 @@ from crossoptim.golden import fixture
 from crossoptim.golden.cases import all_cases
 from crossoptim.golden.export import every_case, read_manifest
 from crossoptim.golden.fixture import golden_path, root, schema
+from crossoptim.golden.flags import FLAGS
 from crossoptim.golden.json_text import compact
 from crossoptim.runners.registry import IMPLEMENTATIONS
 from crossoptim.spec.ecosystems import all_ecosystems, all_quirks
@@ -89,6 +90,7 @@ def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> C
         ("implementations", list(IMPLEMENTATIONS)),
         ("ecosystems", list(all_ecosystems())),
         ("quirks", list(all_quirks())),
+        ("flags", list(FLAGS)),
     ],
 )
 def test_list_names_everything(cli: Cli, kind: str, names: list[str], tmp_path: Path) -> None:
@@ -103,7 +105,7 @@ def test_list_names_everything(cli: Cli, kind: str, names: list[str], tmp_path: 
 
 
 def test_every_kind_is_tested_above_and_the_first_is_the_default(cli: Cli) -> None:
-    assert set(KINDS) == {"optimizers", "schedules", "cases", "problems", "implementations", "ecosystems", "quirks"}
+    assert set(KINDS) == {"optimizers", "schedules", "cases", "problems", "implementations", "ecosystems", "quirks", "flags"}
     assert cli("list").out == cli("list", "optimizers").out
 
 
@@ -141,6 +143,7 @@ def test_show_a_quirk_says_what_where_and_since_when(cli: Cli, quirk: str) -> No
 def test_show_a_problem_and_a_case(cli: Cli) -> None:
     assert "x [2] from [-5" in cli("show", "ravine").words
     groups = cli("show", "sgd/decay_groups-injected-f64").words
+    assert "IndexInsteadOfValue: Weight decay" in groups and "https://github.com/mlverse/torch/issues/821" in groups
     assert "group 0 of vector, matrix: lr=0.1, weight_decay=0.5 group 1 of scalar: lr=0.1" in groups
     assert str(root() / "v1" / golden_path("sgd/decay_groups-injected-f64")) in groups
     said = cli("show", "sgd/lookahead_lr_drops-ravine-f64")

@@ -315,7 +315,6 @@ class BoundedArrays:
         steepest = 1 - np.tanh(np.maximum(np.abs(x.value) - x.bound, 0.0)) ** 2
         return Bounded(value, np.abs(value), 4, x.bound * steepest, x.precision)
 
-
     @staticmethod
     def cos(x: Bounded) -> Bounded:
         """Cosine: its slope is at most 1."""

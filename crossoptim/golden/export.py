@@ -12,6 +12,7 @@ from crossoptim.golden.case import Case
 from crossoptim.golden.cases import all_cases
 from crossoptim.golden.fixture import VERSION, file_sha256, golden_path, to_text, validate
 from crossoptim.golden.fixture import load as load_case
+from crossoptim.golden.flags import flags_document
 from crossoptim.golden.json_text import pretty, read, write_whole
 from crossoptim.golden.refusals.case import FOLDER as REFUSALS
 from crossoptim.golden.refusals.case import RefusalCase, all_refusal_cases
@@ -107,11 +108,11 @@ def refresh_manifest(target: Path) -> None:
 
 
 def specification(cases: Iterable[Case]) -> dict[str, Any]:
-    """What spec.json holds: each equation that a case uses."""
+    """What spec.json holds: the specification with each equation that a case uses, and what the cases' flags mean."""
     found: dict[str, Equation] = {}
     for case in cases:
         found.update(equations(case))
-    return document(found.values())
+    return {**document(found.values()), "flags": flags_document()}
 
 
 def manifest(target: Path) -> dict[str, Any]:

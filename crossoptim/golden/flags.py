@@ -61,7 +61,7 @@ _TABLE = (
     ),
     _flag(
         "BiasCorrection",
-        "Moments with and without bias correction: it may be missing, be applied to the stored moment, or be applied to one moment only.",
+        "Moments with and without bias correction: it may be missing, or be applied to the stored moment itself.",
         "FluxML/Flux.jl/issues/1962",
         "frgfm/holocron/issues/1",
         "karpathy/convnetjs/pull/107",

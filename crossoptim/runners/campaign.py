@@ -331,6 +331,7 @@ class Campaign:
                     recorded.write_about(folder, _about(about))
                     for path, text in texts.items():
                         write_whole(path, text)
+                    recorded.remove_orphans(folder)
         if write:
             refresh_manifest(self.fixtures)
         return out

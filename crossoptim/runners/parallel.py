@@ -40,9 +40,7 @@ def judge(arguments: Mapping[str, Any], cases: Sequence[Any], jobs: int, tick: C
     ticks.put(None)
     listener.join()
     order = {case.id: place for place, (case, _) in enumerate(cases)}
-    return {
-        name: sorted((result for share in found for result in share[name]), key=lambda result: order[result.case]) for name in found[0]
-    }
+    return {name: sorted((result for share in found for result in share[name]), key=lambda result: order[result.case]) for name in found[0]}
 
 
 def _start(ticks: SimpleQueue[str | None]) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 
 from crossoptim.errors import FixtureError, RunnerError
 from crossoptim.golden.case import Case
+from crossoptim.golden.export import every_case
 from crossoptim.golden.fixture import VERSION, file_sha256, validate
 from crossoptim.golden.json_text import compact, pretty, read, write_whole
 from crossoptim.golden.row import flat, read_row
@@ -59,6 +60,14 @@ def read_about(folder: Path) -> dict[str, Any]:
 def write_about(folder: Path, about: Mapping[str, Any]) -> None:
     """Write who was recorded, and on what."""
     write_whole(folder / "about.json", pretty({"schema": ABOUT_SCHEMA, **{key: about[key] for key in _DESCRIBED if key in about}}) + "\n")
+
+
+def remove_orphans(folder: Path) -> None:
+    """Remove the recordings of cases that are no longer there."""
+    known = {folder / f"{case_id}.json" for case_id in every_case()} | {folder / "about.json"}
+    for path in folder.rglob("*.json"):
+        if path not in known:
+            path.unlink()
 
 
 def record_text(case: Case, golden: Trajectory, answers: Mapping[str, Mapping[str, Any]]) -> str:

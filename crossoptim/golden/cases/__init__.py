@@ -5,7 +5,7 @@ A case's id is ``optimizer/label-problem-f32|f64``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -17,6 +17,14 @@ from crossoptim.spec.model import lookup
 from crossoptim.spec.rules import all_rules, resolve
 
 _DTYPES = {"f32": "float32", "f64": "float64"}
+_EVENT_FLAGS = {
+    "add_group": "GroupAdded",
+    "none": "NoGradient",
+    "frozen": "NoGradient",
+    "unused": "UnusedParameter",
+    "accumulate": "GradientAccumulation",
+    "resume": "Resume",
+}
 
 
 class Cases:
@@ -50,7 +58,7 @@ class Cases:
         return step if self.steps == 30 else max(2, round(step * self.steps / 30))
 
     def topic(self, name: str, *flags: str) -> None:
-        """Start a new row of the report, whose cases have these flags besides their own."""
+        """Start a new row of the report, whose cases have these flags besides their own and those of their events."""
         self._topic, self._flags = name, flags
 
     def add(
@@ -71,7 +79,8 @@ class Cases:
         Raises:
             UnknownNameError: for a flag that :mod:`crossoptim.golden.flags` does not have.
         """
-        problem, flags = self.problems.get(problem, problem), known_flags((*self._flags, *flags))
+        problem = self.problems.get(problem, problem)
+        flags = known_flags((*self._flags, *flags, *_event_flags(events, groups)))
         for short in (dtypes or self.dtypes).split():
             self.collected.append(
                 Case(
@@ -88,6 +97,17 @@ class Cases:
                     flags=flags,
                 )
             )
+
+
+def _event_flags(events: tuple[Event, ...], groups: tuple[Group, ...]) -> Iterator[str]:
+    """The flags that follow from what happens in a case."""
+    if groups:
+        yield "GroupOptions"
+    for event in events:
+        if event.kind == "set":
+            yield from ("LearningRateChanged" if name == "lr" else "OptionSetMidRun" for name in event.hyper)
+        else:
+            yield _EVENT_FLAGS[event.kind]
 
 
 @cache

@@ -6,7 +6,7 @@ from crossoptim.golden.cases.variants import add_for_each_equation
 
 adabound = standard_cases("adabound")
 
-adabound.topic("bounds", "RateBounds", "LearningRateChanged", "LearningRateZero")
+adabound.topic("bounds", "RateBounds", "LearningRateZero")
 add_for_each_equation(
     adabound,
     "bounds",

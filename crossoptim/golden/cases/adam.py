@@ -23,7 +23,8 @@ adam.add("beta1_zero", "no first moment: RMSprop with bias correction", dtypes="
 adam.add("beta2_zero", "no second moment: the sign of the gradient, almost", dtypes="f64", beta2=0.0)
 adam.add("betas", "short memories", beta1=0.5, beta2=0.9)
 adam.add("betas_equal", "both memories equal", dtypes="f64", beta1=0.95, beta2=0.95)
-adam.add("betas_long", "a long first and a very long second memory", dtypes="f32", beta1=0.99, beta2=0.9999)
+adam.add("betas_long", "a long first and a very long second memory", dtypes="f32", flags=("ScalarPrecision",), beta1=0.99, beta2=0.9999)
+adam.topic("betas, eps", "EpsilonPlacement")
 adam.add("eps_large", "an eps that matters", eps=0.5)
 adam.add("eps_zero", "no eps", dtypes="f64", eps=0.0)
 
@@ -35,7 +36,6 @@ adam.add(
     "decay_accumulate",
     "weight decay must not stay in the gradient that is accumulated",
     weight_decay=0.5,
-    flags=("GradientAccumulation",),
     events=tuple(Event("accumulate", s) for s in range(5, 9)),
 )
 adam.add("decay_switched_on", "weight decay set in mid-run", dtypes="f64", events=(Event("set", 11, hyper={"weight_decay": 0.5}),))
@@ -58,12 +58,13 @@ adam.add("maximize", "ascent", maximize=True, lr=0.01)
 adam.add("maximize_decay", "weight decay still shrinks while ascending", dtypes="f64", maximize=True, weight_decay=0.5)
 adam.add("maximize_amsgrad", "ascent with amsgrad", problem="injected", dtypes="f64", maximize=True, amsgrad=True, beta2=0.5)
 
-adam.topic("variants", "PublishedVariant")
+adam.topic("variants", "PublishedVariant", "EpsilonPlacement")
 adam.add("eps_inside", "eps under the root", eps_placement="inside", eps=0.01)
 adam.add(
     "eps_inside_before", "eps under the root, before bias correction", dtypes="f64", eps_placement="inside", eps_order="before", eps=0.01
 )
 adam.add("eps_before", "epsilon hat: eps before bias correction", eps_order="before", eps=0.01)
+adam.topic("variants", "PublishedVariant", "BiasCorrection")
 adam.add("uncorrected", "no bias correction", bias_correction="off")
 adam.add(
     "uncorrected_eps_inside",
@@ -82,11 +83,12 @@ adam.add(
     beta2=0.9,
 )
 adam.add("uncorrected_decay", "no bias correction, with weight decay", dtypes="f64", bias_correction="off", weight_decay=0.1)
+adam.topic("variants", "PublishedVariant", "EpsilonPlacement", "Amsgrad")
 adam.add("eps_inside_amsgrad", "eps under the root, with amsgrad", dtypes="f64", eps_placement="inside", amsgrad=True, eps=0.01, beta2=0.9)
 adam.add("eps_before_amsgrad", "epsilon hat with amsgrad", dtypes="f32", eps_order="before", amsgrad=True, eps=0.01, beta2=0.9)
 
 add_events(adam, weight_decay=0.1)
-adam.topic("resume", "Resume")
+adam.topic("resume", "Amsgrad")
 adam.add(
     "resume_amsgrad",
     "all three state tensors are saved",
@@ -96,7 +98,7 @@ adam.add(
     beta2=0.5,
     events=(Event("resume", 16),),
 )
-adam.topic("betas, eps", "MovingAverage", "OptionSetMidRun")
+adam.topic("betas, eps", "MovingAverage")
 adam.add(
     "beta1_drops", "beta1 changed in mid-run, as one-cycle schedules do", dtypes="f64", events=(Event("set", 11, hyper={"beta1": 0.5}),)
 )
@@ -109,7 +111,7 @@ adamw.add("plain", "the default decay of 0.01")
 adamw.add("plain", "a network with tensors of several shapes", problem="iris", dtypes="f64")
 adamw.add("plain", "Adam when there is no decay", problem="mtcars", dtypes="f32", weight_decay=0.0)
 
-adamw.topic("amsgrad", "Amsgrad", "OptionSetMidRun")
+adamw.topic("amsgrad", "Amsgrad")
 adamw.add(
     "amsgrad_switched_on",
     "amsgrad set in mid-run: the maximum starts there",
@@ -131,10 +133,10 @@ adamw.add(
 adamw.topic("amsgrad", "Amsgrad", "DecoupledDecay")
 adamw.add("amsgrad", "amsgrad with decoupled decay", amsgrad=True, weight_decay=0.1, beta2=0.9)
 
-adamw.topic("variants", "PublishedVariant")
-adamw.add("eps_inside", "eps under the root", dtypes="f64", eps_placement="inside", eps=0.01)
-adamw.add("uncorrected", "no bias correction", dtypes="f64", bias_correction="off", weight_decay=0.1)
-adamw.add("eps_before", "epsilon hat", dtypes="f64", eps_order="before", eps=0.01, weight_decay=0.1)
+adamw.topic("variants", "PublishedVariant", "DecoupledDecay")
+adamw.add("eps_inside", "eps under the root", dtypes="f64", flags=("EpsilonPlacement",), eps_placement="inside", eps=0.01)
+adamw.add("uncorrected", "no bias correction", dtypes="f64", flags=("BiasCorrection",), bias_correction="off", weight_decay=0.1)
+adamw.add("eps_before", "epsilon hat", dtypes="f64", flags=("EpsilonPlacement",), eps_order="before", eps=0.01, weight_decay=0.1)
 
 # R torch's AdamW refuses 0-d parameters: elsewhere, so that its events are judged, too
 add_events(adamw, table="injected_1d", weight_decay=0.1)

@@ -15,7 +15,7 @@ def add_events(cases: Cases, *, table: str = "injected", named: str = "{}", **hy
     """
     at, lr = cases.at, cases.lr
     decays = any(option.name == "weight_decay" for option in cases.base.rule.hyper)
-    cases.topic("lr changed", "LearningRateChanged")
+    cases.topic("lr changed")
     cases.add(
         named.format("lr-drops"),
         f"the learning rate is divided by ten at step {at(11)}",
@@ -30,7 +30,7 @@ def add_events(cases: Cases, *, table: str = "injected", named: str = "{}", **hy
         events=(Event("set", at(11), hyper={"lr": 0.0}), Event("set", at(21), hyper={"lr": lr})),
         **hyper,
     )
-    cases.topic("groups", "GroupOptions")
+    cases.topic("groups")
     cases.add(
         named.format("groups"),
         f"two groups with their own learning rate{' and weight decay' if decays else ''}",
@@ -42,7 +42,6 @@ def add_events(cases: Cases, *, table: str = "injected", named: str = "{}", **hy
         named.format("group-added"),
         f"a group joins before step {at(11)}",
         problem=table,
-        flags=("GroupAdded",),
         events=(Event("add_group", at(11), params=("scalar",), hyper={"lr": lr / 4}),),
         **hyper,
     )
@@ -51,12 +50,11 @@ def add_events(cases: Cases, *, table: str = "injected", named: str = "{}", **hy
         "the learning rate of the second group only is changed",
         problem=table,
         dtypes="f64",
-        flags=("LearningRateChanged",),
         groups=(Group(("matrix",)), Group(("vector", "scalar"))),
         events=(Event("set", at(11), group=1, hyper={"lr": lr / 8}),),
         **hyper,
     )
-    cases.topic("no gradient", "NoGradient")
+    cases.topic("no gradient")
     cases.add(
         named.format("none-first"),
         "no gradient at the first step: the step count starts later",
@@ -78,7 +76,6 @@ def add_events(cases: Cases, *, table: str = "injected", named: str = "{}", **hy
         f"one parameter takes no part in the loss at steps {at(9)}, {at(9) + 1} and {at(21)}: what zero_grad() left must not move it",
         problem=table,
         dtypes="f64",
-        flags=("UnusedParameter",),
         events=tuple(Event("unused", step, params=("matrix",)) for step in (at(9), at(9) + 1, at(21))),
         **hyper,
     )
@@ -90,7 +87,7 @@ def add_events(cases: Cases, *, table: str = "injected", named: str = "{}", **hy
         events=(Event("frozen", params=("vector",)),),
         **hyper,
     )
-    cases.topic("accumulation", "GradientAccumulation")
+    cases.topic("accumulation")
     first, last = at(16), at(16) + 2
     cases.add(
         named.format("accumulate"),
@@ -98,7 +95,7 @@ def add_events(cases: Cases, *, table: str = "injected", named: str = "{}", **hy
         events=tuple(Event("accumulate", s) for s in (at(8), *range(first, last + 1))),
         **hyper,
     )
-    cases.topic("resume", "Resume")
+    cases.topic("resume")
     cases.add(
         named.format("resume"), f"saved, rebuilt and loaded before step {at(16)}", problem=table, events=(Event("resume", at(16)),), **hyper
     )
@@ -124,7 +121,7 @@ def add_events(cases: Cases, *, table: str = "injected", named: str = "{}", **hy
         "resumed after a group joined with options of its own",
         problem=table,
         dtypes="f64",
-        flags=("StateOfParameter", "GroupAdded"),
+        flags=("StateOfParameter",),
         events=(Event("add_group", at(6), params=("scalar",), hyper=joins), Event("resume", at(16))),
         **hyper,
     )

@@ -232,7 +232,7 @@ for edge, comment in {
     )
 lbfgs.add("edge_fixed", "steps of fixed length to where the loss is NaN", problem="barrier", dtypes="f64", steps=1, lr=24.0, max_iter=4)
 
-lbfgs.topic("lr changed", "LearningRateChanged")
+lbfgs.topic("lr changed")
 lbfgs.add(
     "lr-drops",
     "the learning rate drops in mid-run",
@@ -253,7 +253,7 @@ lbfgs.add(
     events=(Event("set", 3, hyper={"lr": 0.25}),),
     **wolfe,
 )
-lbfgs.topic("no gradient", "NoGradient")
+lbfgs.topic("no gradient")
 lbfgs.add(
     "none",
     "a None gradient counts as zeros: the direction still moves the parameter",
@@ -274,7 +274,7 @@ lbfgs.add(
     events=(Event("frozen", params=("matrix",)),),
     **wolfe,
 )
-lbfgs.topic("resume", "Resume")
+lbfgs.topic("resume")
 lbfgs.add(
     "resume",
     "pairs, direction and length are saved and loaded",

@@ -5,7 +5,7 @@ from crossoptim.golden.cases.standard import standard_cases
 
 rmsprop = standard_cases("rmsprop")
 
-rmsprop.topic("options set in mid-run", "OptionSetMidRun")
+rmsprop.topic("options set in mid-run")
 for option, value in (("momentum", 0.6), ("centered", True)):
     rmsprop.add(
         f"{option}_switched_on", f"{option} set in mid-run: its state starts there", events=(Event("set", 5, hyper={option: value}),)

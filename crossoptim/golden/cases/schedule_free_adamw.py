@@ -6,7 +6,7 @@ from crossoptim.golden.cases.variants import add_for_each_equation
 
 schedule_free_adamw = standard_cases("schedule_free_adamw")
 
-schedule_free_adamw.topic("average", "IterateAverage", "LearningRateChanged", "LearningRateZero")
+schedule_free_adamw.topic("average", "IterateAverage", "LearningRateZero")
 add_for_each_equation(
     schedule_free_adamw,
     "weights",

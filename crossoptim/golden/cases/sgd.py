@@ -59,7 +59,7 @@ sgd.add("maximize_momentum", "ascent with momentum", dtypes="f64", maximize=True
 sgd.add("maximize_decay", "weight decay still shrinks while ascending", dtypes="f32", maximize=True, lr=0.01, weight_decay=0.5)
 sgd.add("maximize_nesterov", "ascent with Nesterov", dtypes="f64", maximize=True, lr=0.01, momentum=0.9, nesterov=True)
 
-sgd.topic("variants", "PublishedVariant")
+sgd.topic("variants", "PublishedVariant", "MomentumForm")
 halved = (Event("set", 11, hyper={"lr": 0.05}),)
 sgd.add(
     "lr_inside", "the learning rate inside the velocity: the same as outside while it is constant", momentum=0.9, momentum_form="lr_inside"
@@ -91,6 +91,7 @@ sgd.add(
     dampening=0.3,
     events=halved,
 )
+sgd.topic("variants", "PublishedVariant", "Nesterov")
 sgd.add("lookahead", "Nesterov as the paper writes it: the gradient is taken ahead", momentum=0.9, nesterov=True, nesterov_form="lookahead")
 sgd.add(
     "lookahead",
@@ -106,6 +107,7 @@ sgd.add(
     "lookahead_lr_inside",
     "the paper's own form, with a learning rate that changes",
     dtypes="f64",
+    flags=("MomentumForm",),
     momentum=0.9,
     nesterov=True,
     nesterov_form="lookahead",
@@ -132,6 +134,7 @@ sgd.add(
     weight_decay=0.1,
     maximize=True,
 )
+sgd.topic("variants", "PublishedVariant", "Dampening")
 sgd.add("dampened", "dampening from the first gradient on", momentum=0.9, dampening=0.5, first_step="dampened")
 sgd.add(
     "dampened_lr_inside",
@@ -145,16 +148,15 @@ sgd.add(
 )
 
 add_events(sgd, momentum=0.9, weight_decay=0.1)
-sgd.topic("accumulation", "GradientAccumulation")
+sgd.topic("accumulation", "Nesterov")
 sgd.add(
     "accumulate_nesterov",
     "Nesterov's term must not stay in the gradient that is accumulated",
-    flags=("Nesterov",),
     momentum=0.9,
     nesterov=True,
     events=tuple(Event("accumulate", s) for s in (8, 16, 17)),
 )
-sgd.topic("resume", "Resume")
+sgd.topic("resume")
 sgd.add("resume_stateless", "nothing but the parameters to save", dtypes="f64", events=(Event("resume", 16),))
 sgd.add(
     "resume_dampening",
@@ -173,7 +175,7 @@ sgd.add(
     dampening=0.5,
     events=(Event("none", 1, params=("matrix",)), Event("none", 2, params=("matrix",)), Event("resume", 2)),
 )
-sgd.topic("momentum", "Momentum", "OptionSetMidRun")
+sgd.topic("momentum", "Momentum")
 sgd.add("momentum_drops", "momentum changed in mid-run", dtypes="f64", momentum=0.9, events=(Event("set", 11, hyper={"momentum": 0.5}),))
 sgd.add(
     "momentum_off_and_on",

@@ -15,7 +15,6 @@ sparse_adam.add(
     "gradients with different entries add up",
     problem="sparse",
     events=tuple(Event("accumulate", step) for step in (3, 6, 7)),
-    flags=("GradientAccumulation",),
     **together,
 )
 sparse_adam.add(

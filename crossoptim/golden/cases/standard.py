@@ -16,7 +16,7 @@ STEPS = 8
 _BOTH = "f32 f64"
 
 _FLAGS = {
-    "MovingAverage": "beta1 beta2 beta3 rho alpha nu1 nu2",
+    "MovingAverage": "beta1 beta2 beta3 rho alpha",
     "EpsilonPlacement": "eps eps_placement eps_order eps1_placement lr_offset",
     "EpsilonInMoment": "eps_in_moment",
     "BiasCorrection": "bias_correction",
@@ -62,14 +62,14 @@ def add_standard(cases: Cases) -> None:
         "the defaults in a curved valley with two 0-d parameters",
         problem="rosenbrock",
         dtypes="f32",
-        flags=("ZeroDimensional",),
+        flags=() if "rosenbrock" in cases.problems else ("ZeroDimensional",),
         lr=cases.lr / 100,
     )
     cases.add("lr_zero", "learning rate zero", flags=("LearningRateZero",), lr=0.0)
 
     for option in rule.hyper:
         if option.name in (hyper := alone(cases, option.name)):
-            cases.topic(option.name, *_flags(rule.name, option.name, "RuleOption"))
+            cases.topic(option.name, *(_flags(rule.name, option.name) or ("RuleOption",)))
             cases.add(option.name, f"{option.doc or option.name}: {_said(hyper)}", **hyper)
             if isinstance(option, Real):
                 _add_boundary(cases, option, together)
@@ -80,7 +80,7 @@ def add_standard(cases: Cases) -> None:
     for switch in rule.switches:
         for value in switch.values:
             if value != cases.base.values[switch.name]:
-                cases.topic(switch.name, *_flags(rule.name, switch.name, "PublishedVariant"))
+                cases.topic(switch.name, "PublishedVariant", *_flags(rule.name, switch.name))
                 chosen: dict[str, Any] = {switch.name: value}
                 comment = f"{switch.name} = {value}: {switch.doc}"
                 cases.add(f"{switch.name}_{value}", comment, **chosen)
@@ -139,12 +139,10 @@ def _add_boundary(cases: Cases, option: Real, together: dict[str, Any]) -> None:
             cases.add(label, said, flags=("BoundaryValue",), **hyper)
 
 
-def _flags(rule: str, name: str, otherwise: str) -> tuple[str, ...]:
+def _flags(rule: str, name: str) -> tuple[str, ...]:
     """The flags of an option or switch."""
-    for key in (f"{rule}.{name}", name):
-        if found := tuple(flag for flag, names in _FLAGS.items() if key in names.split()):
-            return found
-    return (otherwise,)
+    own, usual = (tuple(flag for flag, names in _FLAGS.items() if key in names.split()) for key in (f"{rule}.{name}", name))
+    return own or usual
 
 
 def _said(hyper: dict[str, Any]) -> str:

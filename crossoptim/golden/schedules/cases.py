@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Literal
 
+from crossoptim.golden.flags import known_flags
 from crossoptim.golden.schedules.case import FOLDER, ScheduleCase, ScheduleEvent
 from crossoptim.spec.model import lookup
 
@@ -45,7 +46,7 @@ class _Cases:
         """Add a case."""
         steps = len(metrics) or len(positions) or steps
         case_id = f"{FOLDER}/{self._schedule}/{label}"
-        options = {**self._usual, **hyper}
+        options, flags = {**self._usual, **hyper}, known_flags(("ScheduleFormula", *flags))
         self.collected[case_id] = ScheduleCase(
             case_id, self._schedule, options, groups, steps, comment, optimizer, events, metrics, positions, flags
         )
