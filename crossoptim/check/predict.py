@@ -144,9 +144,43 @@ def predict(
     ``carried`` replaces state variables that the library does not expose by the prediction of the row before, bound included. ``rounding``
     says for each float32 scalar by how many ulps its powers and roots are off.
     """
-    reduces = rows[0].member.setting.rule.kind == "reducing"
-    if reduces and len(rows) > 1:
+    if rows[0].member.setting.rule.kind == "reducing" and len(rows) > 1:
         return _joined([predict([row], quirks, dtype, carried, rounding) for row in rows])
+    question = _Question.of(rows, numeric_effects(quirks), dtype, rounding or {})
+    return _evaluated(question, carried) if carried else dict(_answered(question))
+
+
+@dataclass(frozen=True)
+class _Question:
+    """A prediction that is asked for; equal questions have equal ``key``."""
+
+    key: tuple[Any, ...]
+    rows: list[Row] = field(compare=False)
+    effects: tuple[Effect, ...] = field(compare=False)
+    dtype: str = field(compare=False)
+    rounding: Mapping[str, tuple[int, ...]] = field(compare=False)
+
+    @classmethod
+    def of(cls, rows: list[Row], effects: tuple[Effect, ...], dtype: str, rounding: Mapping[str, tuple[int, ...]]) -> _Question:
+        """The question, with a key of all that its answer depends on."""
+
+        def read(row: Row) -> tuple[Any, ...]:
+            arrays = (*sorted(row.before.items()), (GRAD, row.grad))
+            tensors = tuple((name, array.shape, array.tobytes()) for name, array in arrays)
+            return row.member.index, row.t, tuple(row.member.setting.reals.items()), tuple(row.kept.items()), tensors
+
+        equation = trace(rows[0].member.setting)
+        return cls((equation, effects, dtype, tuple(rounding.items()), tuple(map(read, rows))), rows, effects, dtype, rounding)
+
+
+@lru_cache(maxsize=4096)  # libraries that agree to the bit ask the same
+def _answered(question: _Question) -> dict[str, Prediction]:
+    return _evaluated(question, None)
+
+
+def _evaluated(question: _Question, carried: Mapping[str, Prediction] | None) -> dict[str, Prediction]:
+    rows, effects, dtype = question.rows, question.effects, question.dtype
+    reduces = rows[0].member.setting.rule.kind == "reducing"
 
     def stack(tensors: list[Array]) -> Array:
         return tensors[0] if reduces else np.stack([np.ravel(tensor) for tensor in tensors])
@@ -154,7 +188,6 @@ def predict(
     def column(values: list[Any]) -> Array:
         return np.asarray(values, dtype=np.float64).reshape(() if reduces else (-1, 1))
 
-    effects = numeric_effects(quirks)
     equation = apply(trace(rows[0].member.setting), effects)
     outputs = equation.outputs if GRAD in equation.outputs else {**equation.outputs, GRAD: _GRADIENT_KEPT}
     precision = PRECISIONS[dtype]
@@ -162,7 +195,7 @@ def predict(
     tensors[GRAD] = stack([row.grad for row in rows])
 
     numbers: dict[str, Array] = {"index": column([row.member.index for row in rows])}
-    scalars = [_step_scalars(equation, row, low_precision(effects, rounding)) for row in rows]
+    scalars = [_step_scalars(equation, row, low_precision(effects, question.rounding)) for row in rows]
     for key in rows[0].member.setting.reals:
         numbers[key] = column([row.member.setting.reals[key] for row in rows])
     bounded = {key: Bounded.exact(wide(value, dtype), precision) for key, value in tensors.items()}

@@ -211,12 +211,11 @@ class Campaign:
         return columns
 
     def _run_lane(self, columns: list[_Column], cases: Golden, tick: Tick) -> dict[str, list[Result]]:
-        out: dict[str, list[Result]] = {}
-        for column in columns:
-            results = out.setdefault(column.implementation.name, [])
-            asked = _Patience(column.runner, self.timeout) if column.runner else None
-            for case, golden in cases:
-                results.extend(self._judge(column, asked, case, golden))
+        out: dict[str, list[Result]] = {column.implementation.name: [] for column in columns}
+        asked = [_Patience(column.runner, self.timeout) if column.runner else None for column in columns]
+        for case, golden in cases:  # case by case: columns that agree share what was computed
+            for column, patience in zip(columns, asked, strict=True):
+                out[column.implementation.name].extend(self._judge(column, patience, case, golden))
                 tick(f"{column.implementation.name}: {case.id}")
         return out
 
