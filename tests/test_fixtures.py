@@ -19,11 +19,10 @@ from crossoptim.errors import CrossoptimError, FixtureError
 from crossoptim.golden import export as exporting
 from crossoptim.golden.case import Event
 from crossoptim.golden.cases import all_cases, get_case
-from crossoptim.golden.export import export, manifest, outdated, read_manifest
+from crossoptim.golden.export import every_case, export, manifest, outdated, read_manifest
 from crossoptim.golden.fixture import file_sha256, golden_path, load, root, schema
 from crossoptim.golden.json_text import compact, number_text, pretty, read, read_number, write_whole
 from crossoptim.golden.reference import DTYPES
-from crossoptim.golden.schedules.cases import all_schedule_cases
 from crossoptim.golden.trajectory import golden
 from crossoptim.spec.problems import all_problems
 from crossoptim.spec.rules import all_rules
@@ -41,10 +40,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_the_committed_fixtures_are_what_the_specification_gives() -> None:
-    assert outdated(root(), all_cases().values()) == []
-    assert sorted(golden_path(c) for c in [*all_cases(), *all_schedule_cases()]) == sorted(
-        name for name in read_manifest(root()) if name.startswith("golden/")
-    )
+    assert outdated(root(), every_case().values()) == []
+    assert sorted(map(golden_path, every_case())) == sorted(name for name in read_manifest(root()) if name.startswith("golden/"))
 
 
 def test_exporting_twice_gives_the_same_bytes_and_the_committed_ones(tmp_path: Path) -> None:
@@ -322,7 +319,7 @@ def test_an_export_that_fails_writes_nothing(tmp_path: Path, monkeypatch: pytest
 def test_a_whole_export_removes_cases_that_no_longer_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     few = {case_id: get_case(case_id) for case_id in SOME[:2]}
     export(tmp_path, few.values())
-    monkeypatch.setattr(exporting, "all_cases", lambda: {SOME[0]: few[SOME[0]]})
+    monkeypatch.setattr(exporting, "every_case", lambda: {SOME[0]: few[SOME[0]]})
     export(tmp_path)
     assert set(read_manifest(tmp_path)) == {"spec.json", golden_path(SOME[0])}
     assert set(contents(tmp_path)) == {"MANIFEST.json", "v1/spec.json", f"v1/{golden_path(SOME[0])}"}

@@ -58,8 +58,8 @@ def print_table(results: Sequence[Result], console: Console, titles: Mapping[str
         if number:
             table.add_row()
         table.add_row(Text(optimizer, "bold"))
-        topics = dict.fromkeys(r.topic for r in results if r.optimizer == optimizer)
-        for topic in sorted(topics, key=lambda topic: topic != _FIRST_TOPIC):
+        named = dict.fromkeys(r.topic for r in results if r.optimizer == optimizer)
+        for topic in sorted(named, key=lambda topic: topic != _FIRST_TOPIC):
             table.add_row(f" {topic}", *(_cell(cells.get((optimizer, topic, name), []), narrow) for name in columns))
     console.print(table)
     console.print()

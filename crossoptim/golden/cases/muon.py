@@ -19,4 +19,5 @@ cases = Cases(
 add_standard(cases)
 cases.topic("shapes", "MatrixScaling")
 cases.add("tall", "a tall matrix is transposed for the iteration, and its step is longer", problem="matrices_tall", dtypes="f32")
+cases.add("tall_descent", "a tall matrix walks down a ravine", problem="tall_ravine", steps=4)
 again(cases, ["matrix_sizes"], "wide and tall, with norms above and below eps", steps=4, eps=1.0)
