@@ -268,7 +268,7 @@ def _load(folder: Path, patterns: Sequence[str] | None) -> Golden:
 
     bound = {binding.rule for ecosystem in all_ecosystems().values() for binding in ecosystem.bindings}
     # what the libraries have comes first, then the simplest
-    rules = sorted(all_rules().values(), key=lambda rule: (rule.name not in bound, rule.kind == "closure", len(rule.state)))
+    rules = sorted(all_rules().values(), key=lambda rule: (rule.name not in bound, rule.kind == "closure", len(rule.resolve({}).state)))
     optimizers = [name for rule in rules for name in (rule.name, *(p for p, (r, _) in all_presets().items() if r is rule))]
     place = {name: number for number, name in enumerate(every_case())}
 

@@ -35,6 +35,10 @@ request_of <- function(golden, equations) {
   )
 }
 
+has_no_update <- function(golden, equations) {
+  any(vapply(names(golden$equations), function(id) length(equations[[id]]$update) == 0, NA))
+}
+
 test_that("base R reproduces every golden trajectory bit for bit", {
   folder <- fixtures()
   equations <- jsonlite::read_json(file.path(folder, "spec.json"))$equations
@@ -42,6 +46,8 @@ test_that("base R reproduces every golden trajectory bit for bit", {
   expect_gt(length(files), 0)
   for (file in files) {
     golden <- jsonlite::read_json(file)
+    # Schedules and refusals are no trajectories; L-BFGS chooses where to evaluate, which no equation's text says.
+    if (!identical(golden$schema, "crossoptim/golden/1") || has_no_update(golden, equations)) next
     answer <- dispatch(request_of(golden, equations))
     for (name in names(golden$initial)) {
       got <- lapply(answer$trajectory$params[[name]], unclass)
