@@ -44,14 +44,14 @@ def run(checkout: Path, *words: str) -> str:
 
 
 def test_two_files_are_all_that_it_takes() -> None:
-    assert sorted(FILES) == ["crossoptim/spec/rules/signum.py", "tests/witness/signum.py"]
+    assert sorted(FILES) == ["crossoptim/spec/rules/qhm.py", "tests/witness/qhm.py"]
 
 
 def test_its_goldens_are_made_and_every_implementation_follows_them(checkout: Path) -> None:
-    run(checkout, "-m", "crossoptim", "export", "--select", "signum/*")
+    run(checkout, "-m", "crossoptim", "export", "--select", "qhm/*")
     report = checkout / "report.json"
     names = [word for name in ("reference", "crossoptim") for word in ("--runner", name)]
-    run(checkout, "-m", "crossoptim", "check", "--select", "signum/*", "--json", str(report), *names)
+    run(checkout, "-m", "crossoptim", "check", "--select", "qhm/*", "--json", str(report), *names)
     results = json.loads(report.read_text())["results"]
     verdicts = {(r["implementation"], r["mode"], r["verdict"]) for r in results}
     assert {("reference", "replay", "exact"), ("crossoptim", "replay", "exact")} <= verdicts
@@ -60,11 +60,11 @@ def test_its_goldens_are_made_and_every_implementation_follows_them(checkout: Pa
 
 
 def test_it_is_listed_and_shown(checkout: Path) -> None:
-    assert "signum" in run(checkout, "-m", "crossoptim", "list")
-    assert "arXiv:1802.04434" in run(checkout, "-m", "crossoptim", "show", "signum")
+    assert "qhm" in run(checkout, "-m", "crossoptim", "list")
+    assert "arXiv:1810.06801" in run(checkout, "-m", "crossoptim", "show", "qhm")
 
 
 def test_the_projects_own_tests_hold_it_to_its_witness_and_miss_no_term(checkout: Path) -> None:
     tests = ["tests/test_witness.py", "tests/test_power.py", "tests/test_spec_latex.py", "tests/test_oracle.py"]
-    out = run(checkout, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", *tests, "-k", "signum")
+    out = run(checkout, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", *tests, "-k", "qhm")
     assert re.search(r"\d+ passed", out)

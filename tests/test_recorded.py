@@ -26,7 +26,7 @@ from crossoptim.golden.json_text import compact, read
 from crossoptim.golden.trajectory import Trajectory, golden
 from crossoptim.runners import campaign, recorded
 from crossoptim.runners.base import Answer, Description
-from crossoptim.runners.campaign import RECORDABLE, Campaign
+from crossoptim.runners.campaign import DEFAULT_MODES, RECORDABLE, Campaign
 from crossoptim.runners.kinds import kind_of
 from crossoptim.runners.registry import get_implementation, local_runner
 from crossoptim.runners.request import Mode, read_trajectory
@@ -54,7 +54,7 @@ def folder(implementation: str) -> Path:
 
 def modes(case: Case) -> set[str]:
     """The modes in which a case can be run without golden state."""
-    return {"replay"} if case.problem.value is None else {"replay", "closed"}
+    return set(kind_of(case).modes(case, DEFAULT_MODES))
 
 
 # What is committed

@@ -162,10 +162,17 @@ class Campaign:
                 f"nothing to judge: {plural(len(cases), 'case')} without an objective, whose gradients are injected, cannot run"
                 f" in closed loop (expected --mode replay or lockstep)"
             )
+        for command in self.commands:
+            command.describe(self.timeout)  # what does not start is said first
         jobs = parallel.processes(len(cases), jobs)
         columns = plural(len(self.implementations) + len(self.commands), "implementation")
         say(f"judging {columns} on {plural(len(cases), 'case')}{f' in {jobs} processes' if jobs > 1 else ''}")
-        found = self.judge(cases, tick) if jobs == 1 else parallel.judge(self._arguments, cases, jobs, tick)
+        if jobs == 1:
+            found = self.judge(cases, tick)
+        else:
+            for command in self.commands:
+                command.close()  # each process starts its own
+            found = parallel.judge(self._arguments, cases, jobs, tick)
         for name, results in found.items():
             say(f"{name}: {tally(results)}")
         self.named |= {name for name in found if name not in IMPLEMENTATIONS}
