@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -51,6 +52,8 @@ def _start(ticks: SimpleQueue[str | None]) -> None:
 def _judge_share(arguments: Mapping[str, Any], cases: Sequence[Any]) -> dict[str, list[Result]]:
     from crossoptim.runners.campaign import Campaign
 
+    gc.freeze()  # the trajectories stay: looking through them for garbage again and again takes a good part of the time
+    gc.set_threshold(50_000, 20, 20)
     return Campaign(**arguments).judge(cases, _ticks.put)
 
 
