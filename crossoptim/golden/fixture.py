@@ -127,6 +127,30 @@ def validate(data: Any, name: str, where: Path | str) -> None:
         raise FixtureError(f"{where}: {place}: {error.message[:200]}")
 
 
+def read_checked(path: Path, schema_id: str, kind: str, expected_sha256: str | None, mend: str) -> dict[str, Any]:
+    """Read a file of the fixtures: of the expected schema version, and with the manifest's hash, or valid where the hash is not known.
+
+    Args:
+        path: the file.
+        schema_id: what its ``schema`` says.
+        kind: the JSON Schema's name.
+        expected_sha256: the manifest's hash; a file that has it was validated when it was written.
+        mend: what makes the file anew, for messages.
+
+    Raises:
+        FixtureError: naming the file and what is wrong with it.
+    """
+    data = read(path)
+    if not isinstance(data, dict) or data.get("schema") != schema_id:
+        got = data.get("schema") if isinstance(data, dict) else type(data).__name__
+        raise FixtureError(f"{path}: schema {got!r} (expected {schema_id!r})")
+    if expected_sha256 is None:
+        validate(data, kind, path)
+    elif file_sha256(path) != expected_sha256:
+        raise FixtureError(f"{path}: its sha256 is not the manifest's (changed by hand? {mend})")
+    return data
+
+
 def load(path: Path, expected_sha256: str | None = None) -> tuple[Case, Trajectory]:
     """Read a golden fixture and check everything that it claims.
 
@@ -134,14 +158,7 @@ def load(path: Path, expected_sha256: str | None = None) -> tuple[Case, Trajecto
         FixtureError: truncated, another schema version, a hash that is not the manifest's, an equation that is not the specification's,
             a wrong shape or dtype; the message names the file, the tensor, the step.
     """
-    data = read(path)
-    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-        got = data.get("schema") if isinstance(data, dict) else type(data).__name__
-        raise FixtureError(f"{path}: schema {got!r} (expected {SCHEMA!r})")
-    if expected_sha256 is None:
-        validate(data, "golden", path)  # a file with the manifest's hash was validated when it was written
-    elif file_sha256(path) != expected_sha256:
-        raise FixtureError(f"{path}: its sha256 is not the manifest's (changed by hand? regenerate with: crossoptim export)")
+    data = read_checked(path, SCHEMA, "golden", expected_sha256, "regenerate with: crossoptim export")
     case = _case(data, path)
     known = {key: equation.sha256 for key, equation in equations(case).items()}
     if data["equations"] != known:

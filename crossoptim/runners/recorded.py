@@ -17,7 +17,7 @@ import numpy as np
 from crossoptim.errors import FixtureError, RunnerError
 from crossoptim.golden.case import Case
 from crossoptim.golden.export import every_case
-from crossoptim.golden.fixture import VERSION, file_sha256, validate
+from crossoptim.golden.fixture import VERSION, read_checked, validate
 from crossoptim.golden.json_text import compact, pretty, read, write_whole
 from crossoptim.golden.row import flat, read_row
 from crossoptim.golden.trajectory import Array, Rows, Trajectory
@@ -93,13 +93,7 @@ def load(folder: Path, case: Case, golden: Trajectory, expected_sha256: str | No
     path = folder / f"{case.id}.json"
     if not path.exists():
         return {}
-    data = read(path)
-    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-        raise FixtureError(f"{path}: schema {data.get('schema') if isinstance(data, dict) else data!r} (expected {SCHEMA!r})")
-    if expected_sha256 is None:
-        validate(data, "recorded", path)  # a file with the manifest's hash was checked when it was written
-    elif file_sha256(path) != expected_sha256:
-        raise FixtureError(f"{path}: its sha256 is not the manifest's (changed by hand? record again: crossoptim record)")
+    data = read_checked(path, SCHEMA, "recorded", expected_sha256, "record again: crossoptim record")
     if data.get("golden") != golden.digest():
         raise FixtureError(f"{path}: recorded against another golden trajectory (record again: crossoptim record)")
     tables = _golden_tables(golden)

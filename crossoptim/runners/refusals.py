@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from crossoptim.check.refusals import Reaction, RefusalJudge
-from crossoptim.errors import FixtureError
-from crossoptim.golden.fixture import file_sha256, validate
-from crossoptim.golden.json_text import pretty, read
+from crossoptim.golden.fixture import read_checked
+from crossoptim.golden.json_text import pretty
 from crossoptim.golden.refusals.case import RefusalCase, ScheduleRefusalCase
 from crossoptim.runners import schedules
 from crossoptim.runners.base import Answer
@@ -189,11 +188,5 @@ def load_recorded(path: Path, expected_sha256: str | None = None) -> Reactions |
     """The recorded reactions, or None where the case was not recorded; raises :class:`FixtureError` for a file that is not one."""
     if not path.exists():
         return None
-    data = read(path)
-    if not isinstance(data, dict) or data.get("schema") != RECORDED_SCHEMA:
-        raise FixtureError(f"{path}: schema {data.get('schema') if isinstance(data, dict) else data!r} (expected {RECORDED_SCHEMA!r})")
-    if expected_sha256 is None:
-        validate(data, "recorded-refusals", path)
-    elif file_sha256(path) != expected_sha256:
-        raise FixtureError(f"{path}: its sha256 is not the manifest's (changed by hand? record again: crossoptim record)")
+    data = read_checked(path, RECORDED_SCHEMA, "recorded-refusals", expected_sha256, "record again: crossoptim record")
     return {name: Reaction(**reaction) for name, reaction in data["probes"].items()}

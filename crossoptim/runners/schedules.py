@@ -12,8 +12,8 @@ import numpy as np
 from crossoptim.check.schedules import ScheduleJudge
 from crossoptim.check.verdict import Judgement
 from crossoptim.errors import CrossoptimError, FixtureError
-from crossoptim.golden.fixture import file_sha256, validate
-from crossoptim.golden.json_text import compact, pretty, read
+from crossoptim.golden.fixture import read_checked
+from crossoptim.golden.json_text import compact, pretty
 from crossoptim.golden.schedules.case import OPTIMIZERS, START_MOMENTUM, ScheduleCase
 from crossoptim.golden.schedules.fixture import read_rates
 from crossoptim.golden.schedules.rates import Rates
@@ -153,13 +153,7 @@ def load_recorded(path: Path, case: ScheduleCase, golden: Rates, expected_sha256
     """The recorded answer, or None where the case was not recorded; raises :class:`FixtureError` for a file that is not one."""
     if not path.exists():
         return None
-    data = read(path)
-    if not isinstance(data, dict) or data.get("schema") != RECORDED_SCHEMA:
-        raise FixtureError(f"{path}: schema {data.get('schema') if isinstance(data, dict) else data!r} (expected {RECORDED_SCHEMA!r})")
-    if expected_sha256 is None:
-        validate(data, "recorded-schedule", path)
-    elif file_sha256(path) != expected_sha256:
-        raise FixtureError(f"{path}: its sha256 is not the manifest's (changed by hand? record again: crossoptim record)")
+    data = read_checked(path, RECORDED_SCHEMA, "recorded-schedule", expected_sha256, "record again: crossoptim record")
     run: Answer = data["run"]
     if run["outcome"] != "ok":
         return run

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from crossoptim.errors import FixtureError
-from crossoptim.golden.fixture import file_sha256, validate
-from crossoptim.golden.json_text import pretty, read
+from crossoptim.golden.fixture import read_checked
+from crossoptim.golden.json_text import pretty
 from crossoptim.golden.refusals.case import RefusalCase, ScheduleRefusalCase, all_refusal_cases
 from crossoptim.spec.refusals import ONE_GROUP, Probe
 
@@ -53,14 +53,7 @@ def load(path: Path, expected_sha256: str | None = None) -> tuple[RefusalCase, N
     Raises:
         FixtureError: truncated, another schema version, a hash that is not the manifest's, or probes that are not the specification's.
     """
-    data = read(path)
-    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-        got = data.get("schema") if isinstance(data, dict) else type(data).__name__
-        raise FixtureError(f"{path}: schema {got!r} (expected {SCHEMA!r})")
-    if expected_sha256 is None:
-        validate(data, "refusals", path)  # a file with the manifest's hash was validated when it was written
-    elif file_sha256(path) != expected_sha256:
-        raise FixtureError(f"{path}: its sha256 is not the manifest's (changed by hand? regenerate with: crossoptim export)")
+    data = read_checked(path, SCHEMA, "refusals", expected_sha256, "regenerate with: crossoptim export")
     case = all_refusal_cases().get(data.get("id", ""))
     if case is None or json.loads(to_text(case)) != data:
         raise FixtureError(f"{path}: not what the specification refuses (regenerate with: crossoptim export)")

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from crossoptim.errors import CrossoptimError, FixtureError
-from crossoptim.golden.fixture import file_sha256, validate
-from crossoptim.golden.json_text import pretty, read, read_number
+from crossoptim.golden.fixture import read_checked
+from crossoptim.golden.json_text import pretty, read_number
 from crossoptim.golden.schedules.case import ScheduleCase, ScheduleEvent
 from crossoptim.golden.schedules.rates import Rates
 
@@ -57,14 +57,7 @@ def load(path: Path, expected_sha256: str | None = None) -> tuple[ScheduleCase, 
         FixtureError: truncated, another schema version, a hash that is not the manifest's, an equation that is not the specification's, or
             a wrong number of rows or columns; the message names the file and the place.
     """
-    data = read(path)
-    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-        got = data.get("schema") if isinstance(data, dict) else type(data).__name__
-        raise FixtureError(f"{path}: schema {got!r} (expected {SCHEMA!r})")
-    if expected_sha256 is None:
-        validate(data, "schedule", path)  # a file with the manifest's hash was validated when it was written
-    elif file_sha256(path) != expected_sha256:
-        raise FixtureError(f"{path}: its sha256 is not the manifest's (changed by hand? regenerate with: crossoptim export)")
+    data = read_checked(path, SCHEMA, "schedule", expected_sha256, "regenerate with: crossoptim export")
     try:
         case = ScheduleCase(
             id=data["id"],
