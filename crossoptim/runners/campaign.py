@@ -172,7 +172,8 @@ class Campaign:
         else:
             for command in self.commands:
                 command.close()  # each process starts its own
-            found = parallel.judge(self._arguments, cases, jobs, tick)
+            # how R is reached is found out once, not in each process
+            found = parallel.judge({**self._arguments, "transport": self._transport()}, cases, jobs, tick)
         for name, results in found.items():
             say(f"{name}: {tally(results)}")
         self.named |= {name for name in found if name not in IMPLEMENTATIONS}

@@ -14,12 +14,10 @@ from crossoptim.errors import CrossoptimError
 from crossoptim.golden.refusals.case import RefusalCase
 from crossoptim.golden.schedules.case import ScheduleCase
 from crossoptim.runners import recorded, refusals, schedules
-from crossoptim.runners.base import Answer
+from crossoptim.runners.refusals import Run
 from crossoptim.runners.registry import Implementation
 from crossoptim.runners.request import Mode, read_trajectory
 
-Run = Callable[[dict[str, Any]], Answer]
-"""Sends a request to a runner."""
 TAIL = 4000  # characters kept of a traceback
 
 
