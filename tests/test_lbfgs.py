@@ -339,13 +339,14 @@ def test_a_campaign_without_closed_loop_has_nothing_to_judge(tmp_path: Path) -> 
 
 
 def test_it_is_not_driven_by_gradients() -> None:
-    said = Server().answer(
-        {"command": "open", "implementation": "crossoptim", "optimizer": "lbfgs", "arguments": {}, "dtype": "float64", "params": []}
+    server = Server()
+    param = {"name": "x", "shape": [1], "data": [1.0]}
+    server.answer(
+        {"command": "open", "implementation": "crossoptim", "optimizer": "lbfgs", "arguments": {}, "dtype": "float64", "params": [param]}
     )
-    assert said == {
-        "outcome": "unsupported",
-        "reason": "lbfgs chooses where to evaluate: gradients cannot drive it (expected run, in closed loop)",
-    }
+    said = server.answer({"command": "step", "session": 1, "gradients": {"x": [1.0]}})
+    assert said is not None and said["class"] == "HyperError"
+    assert said["message"] == "step: lbfgs chooses where to evaluate: gradients cannot drive it (expected a closure)"
 
 
 def test_a_recording_holds_the_evaluations(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from crossoptim.errors import UnknownNameError
 from crossoptim.golden import oracle
 from crossoptim.golden.oracle import MP, Oracle, lift
 from crossoptim.golden.reference import DTYPES
-from crossoptim.runners.request import objective_text
+from crossoptim.spec.emit.objective import objective_text
 from crossoptim.spec.expr import evaluate, parse
 from crossoptim.spec.model import Problem
 from crossoptim.spec.problems import all_problems, get_problem

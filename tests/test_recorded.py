@@ -23,6 +23,7 @@ from crossoptim.golden.case import Case
 from crossoptim.golden.cases import all_cases, get_case
 from crossoptim.golden.export import every_case
 from crossoptim.golden.json_text import compact, read
+from crossoptim.golden.sites import cases_of_quirks
 from crossoptim.golden.trajectory import Trajectory, golden
 from crossoptim.runners import campaign, recorded
 from crossoptim.runners.base import Answer, Description
@@ -92,6 +93,8 @@ def test_recordings_are_judged_without_a_surprise(implementation: str) -> None:
     assert {r.judgement.verdict for r in results} <= {"exact", "rounding", "documented", "unsupported"}
     if implementation == "r-torch-ignite":
         assert all(quirk.endswith("-raises") for r in results for quirk in r.judgement.quirks), "its numbers are libtorch's own"
+    bears = cases_of_quirks(all_cases().values())
+    assert all(r.case in bears[quirk] for r in results for quirk in r.judgement.quirks)
     for r in results:
         if r.optimizer == "sgd" and r.judgement.verdict != "unsupported" and implementation == "r-torch":
             decays = any(m.setting.h.weight_decay for members in get_case(r.case).timeline for m in members.values())

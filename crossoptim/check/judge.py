@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,9 @@ from crossoptim.check.predict import Prediction, Row, Scalar, equal, held, initi
 from crossoptim.check.verdict import Finding, Judgement, Verdict
 from crossoptim.golden.bounded import PRECISIONS
 from crossoptim.golden.case import Case, Membership
+from crossoptim.golden.sites import Sites
 from crossoptim.golden.trajectory import Rows, Trajectory, initial_params, initial_state
-from crossoptim.spec.model import HalfPrecision, LeavesZeros, Quirk, QuirkSite, Raises, Setting, StartsAs, StateVar
+from crossoptim.spec.model import HalfPrecision, LeavesZeros, Quirk, Raises, StartsAs, StateVar
 from crossoptim.spec.trace import GRAD, PARAM, trace
 
 Array = NDArray[Any]
@@ -36,6 +37,7 @@ class Judge:
         self.case, self.golden, self.quirks = case, golden, tuple(quirks)
         self.shapes = {p.name: p.shape for p in case.problem.params}
         self.variables = {var.name: var for var in case.base.rule.state}
+        self.sites = Sites(case, golden.evaluations)
 
     def judge(self, got: Trajectory, mode: str) -> Judgement:
         """The verdict on a trajectory that was run in ``mode`` (replay, closed or lockstep)."""
@@ -43,7 +45,7 @@ class Judge:
             from crossoptim.check.closure import ClosureRun  # which builds on this module
 
             return ClosureRun(self, got).judgement()
-        return _Run(self, got, mode).judgement()
+        return Run(self, got, mode).judgement()
 
     def raised(self, message: str) -> Judgement:
         """The verdict on a run that ended in an error."""
@@ -69,66 +71,15 @@ class Judge:
         return tuple(quirk for quirk in self._conditions_hold(member) if _has(quirk, LeavesZeros))
 
     def _conditions_hold(self, member: Membership, loaded: bool = False) -> list[Quirk]:
-        site = QuirkSite(
-            h=member.setting.h,
-            shapes=tuple(self.shapes[name] for name in self.first_steps),
-            late_start=member.group in self._late_groups,
-            dtype=self.case.dtype,
-            group=member.group,
-            added=member.group >= len(self.case.initial_groups),
-            updates=self._updates,
-            loaded=loaded,
-            resumes=any(event.kind == "resume" for event in self.case.events),
-            edge=self._edge,
-            first=self.first.h,
-            new_state=frozenset(var.name for var in member.setting.state) - self._began_with[member.group],
-        )
+        site = self.sites.at(member, loaded)
         return [quirk for quirk in self.quirks if quirk.when(site)]
-
-    @cached_property
-    def _edge(self) -> Literal["", "loss", "gradient"]:
-        """What is not finite beyond the edge of the objective's domain, where a closure rule comes to it."""
-        seen = [(step.grads, i) for step in self.golden.evaluations for i, loss in enumerate(step.loss) if not np.isfinite(loss)]
-        rows = [column[i] for grads, i in seen for column in grads.values()]
-        return ("loss" if all(row is None or np.isfinite(row).all() for row in rows) else "gradient") if seen else ""
-
-    @cached_property
-    def first(self) -> Setting:
-        """The setting of the first group: what the constructor is given."""
-        return self.case.spells[0].setting
-
-    @cached_property
-    def _began_with(self) -> dict[int, frozenset[str]]:
-        """For each group, the state variables of its first setting."""
-        return {s.group: frozenset(var.name for var in s.setting.state) for s in reversed(self.case.spells)}
-
-    @cached_property
-    def _updates(self) -> int:
-        """The most updates that any parameter takes."""
-        return max((sum(row is not None for row in column) for column in self.golden.grads.values()), default=0)
-
-    @cached_property
-    def _late_groups(self) -> frozenset[int]:
-        """The groups in which some parameter's first gradient comes after another's."""
-        starts: dict[int, set[int]] = {}
-        for members in self.case.timeline:
-            for name, member in members.items():
-                if name in self.first_steps:
-                    starts.setdefault(member.group, set()).add(self.first_steps[name])
-        return frozenset(group for group, steps in starts.items() if len(steps) > 1)
-
-    @cached_property
-    def first_steps(self) -> dict[str, int]:
-        """The step of each parameter's first gradient; parameters that never have one are left out."""
-        rows = {name: [step for step, row in enumerate(column) if row is not None] for name, column in self.golden.grads.items()}
-        return {name: steps[0] for name, steps in rows.items() if steps}
 
 
 def _has(quirk: Quirk, *kinds: type) -> bool:
     return any(isinstance(effect, kinds) for effect in quirk.effects)
 
 
-class _Run:
+class Run:
     """One trajectory under judgement; what is found collects here."""
 
     def __init__(self, judge: Judge, got: Trajectory, mode: str) -> None:
@@ -287,7 +238,7 @@ class _Run:
 
     def _steps(self, name: str) -> None:
         """Judge the steps of a parameter: stacked by equation, or one by one where a variable is carried from step to step."""
-        rows = list(self._rows(name))
+        rows = list(self.rows(name))
         hidden = {var.name for row in rows for var in row.member.setting.state if self._hidden(name, var.name)}
         self.hidden |= hidden
         if not hidden:
@@ -305,7 +256,7 @@ class _Run:
             plain |= {var: value for var, value in seen_plain.items() if var in hidden}
             bent |= {var: value for var, value in (seen_bent or seen_plain).items() if var in hidden}
 
-    def _rows(self, name: str) -> Iterator[Row]:
+    def rows(self, name: str) -> Iterator[Row]:
         t = 0
         kept: dict[str, Scalar] = {}
         bent: dict[str, Scalar] = {}
@@ -334,14 +285,12 @@ class _Run:
         """Where a variable starts by a quirk, if one says so."""
         for effect in (e for quirk in self.judge.active(member) for e in quirk.effects if isinstance(e, StartsAs)):
             if effect.variable == var.name:
-                return {var.name: initial_state(replace(var, init=effect.init), self.judge.first.reals, p, grad)}
+                return {var.name: initial_state(replace(var, init=effect.init), self.judge.sites.first.reals, p, grad)}
         return {}
 
     def _loaded(self, name: str, step: int) -> bool:
         """Whether a parameter's state was loaded from a saved one; in lockstep at this very step, since the golden state replaces it."""
-        first = self.judge.first_steps[name]
-        loads = [event.step for event in self.case.events if event.kind == "resume" and first + 1 < event.step <= step]
-        return step in loads if self.mode == "lockstep" else bool(loads)
+        return step in self.judge.sites.loads(name) if self.mode == "lockstep" else self.judge.sites.loaded(name, step)
 
     def _stack(
         self, name: str, rows: list[Row], plain_carried: Mapping[str, Prediction], bent_carried: Mapping[str, Prediction]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from crossoptim.errors import FixtureError
+from crossoptim.golden.bundle import BUNDLE, refresh_bundle
 from crossoptim.golden.case import Case
 from crossoptim.golden.cases import all_cases
 from crossoptim.golden.fixture import VERSION, file_sha256, golden_path, to_text, validate
@@ -24,9 +25,12 @@ from crossoptim.golden.schedules.cases import all_schedule_cases
 from crossoptim.golden.schedules.fixture import load as load_schedule
 from crossoptim.golden.schedules.fixture import to_text as schedule_text
 from crossoptim.golden.schedules.rates import golden as golden_rates
-from crossoptim.golden.trajectory import equations, golden
+from crossoptim.golden.sites import cases_of_quirks
+from crossoptim.golden.trajectory import golden
+from crossoptim.spec.branches import every_equation
 from crossoptim.spec.emit.document import document
-from crossoptim.spec.trace import Equation
+from crossoptim.spec.model import Rule, Whole
+from crossoptim.spec.rules import all_rules
 
 MANIFEST = "MANIFEST.json"
 MANIFEST_SCHEMA = "crossoptim/manifest/1"
@@ -40,7 +44,7 @@ def every_case() -> dict[str, AnyCase]:
 
 
 def export(target: Path, cases: Iterable[AnyCase] | None = None, progress: Progress = lambda _: None) -> list[Path]:
-    """Write spec.json, the golden files and the manifest below ``target`` (a ``fixtures`` folder).
+    """Write spec.json, the golden files and the manifest below ``target`` (a ``fixtures`` folder), and the R package's copy beside it.
 
     Everything is evaluated and validated before the first byte is written. Without ``cases``, all are written, and golden files that an
     earlier export wrote (the manifest lists them) and that no case has any more go.
@@ -57,6 +61,8 @@ def export(target: Path, cases: Iterable[AnyCase] | None = None, progress: Progr
     for path, text in changed.items():
         write_whole(path, text)
     refresh_manifest(target)
+    if (target.parent / BUNDLE.parts[0]).is_dir():
+        refresh_bundle(target / VERSION, target.parent / BUNDLE)
     return list(changed)
 
 
@@ -107,12 +113,18 @@ def refresh_manifest(target: Path) -> None:
     write_whole(target / MANIFEST, pretty(manifest(target)) + "\n")
 
 
-def specification(cases: Iterable[Case]) -> dict[str, Any]:
-    """What spec.json holds: the specification with each equation that a case uses, and what the cases' flags mean."""
-    found: dict[str, Equation] = {}
-    for case in cases:
-        found.update(equations(case))
-    return {**document(found.values()), "flags": flags_document()}
+def specification(cases: Collection[Case]) -> dict[str, Any]:
+    """What spec.json holds: the specification with every equation of every rule, the cases of each quirk, and what flags mean.
+
+    Where a whole number decides about the graph, there are the equations of its default and of the values that ``cases`` have.
+    """
+    found = [e for rule in all_rules().values() for e in every_equation(rule, _whole_numbers(rule, cases)).values()]
+    return {**document(found, cases_of_quirks(cases)), "flags": flags_document()}
+
+
+def _whole_numbers(rule: Rule, cases: Iterable[Case]) -> dict[str, set[int]]:
+    spells = [spell for case in cases if case.rule == rule.name and not rule.converse for spell in case.spells]
+    return {o.name: {spell.setting.values[o.name] for spell in spells} for o in rule.hyper if isinstance(o, Whole)}
 
 
 def manifest(target: Path) -> dict[str, Any]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import SimpleNamespace
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -15,9 +14,9 @@ from crossoptim.golden.evaluations import Evaluations, read_evaluations
 from crossoptim.golden.oracle import kept_after
 from crossoptim.golden.row import flat, read_row
 from crossoptim.golden.trajectory import Rows, Trajectory, initial_params
-from crossoptim.spec.expr import Symbols, name
-from crossoptim.spec.model import Binding, Interval, Problem, Setting
-from crossoptim.spec.trace import statements, trace
+from crossoptim.spec.emit.objective import objective_text
+from crossoptim.spec.model import Binding, Interval, Setting
+from crossoptim.spec.trace import trace
 
 PROTOCOL = 1
 Mode = Literal["replay", "closed", "lockstep"]
@@ -29,13 +28,22 @@ def unsupported(binding: Binding | None, case: Case) -> str | None:
         variants = [f"{s.name} = {case.base.values[s.name]}" for s in case.base.rule.switches if case.base.values[s.name] != s.default]
         return f"no class implements {case.rule}{' with ' if variants else ''}{' and '.join(variants)}"
     settings = [m.setting for members in case.timeline for m in members.values()]
-    for option in case.base.rule.hyper:
+    first = case.base.with_values(**case.initial_groups[0].hyper)
+    return missing_argument(binding, settings) or _outside(binding, first)
+
+
+def missing_argument(binding: Binding, settings: Sequence[Setting]) -> str | None:
+    """Which hyperparameter a class has no argument for although one of the settings needs it, or None."""
+    for option in settings[0].rule.hyper:
         if binding.foreign(option.name) is None and any(s.values[option.name] != option.default for s in settings):
             return f"{binding.name} has no argument for {option.name}"
-    first = case.base.with_values(**case.initial_groups[0].hyper)
+    return None
+
+
+def _outside(binding: Binding, setting: Setting) -> str | None:
     for ours, interval in binding.bounds.items():
-        if first.values[ours] is not None and first.values[ours] not in Interval(interval):
-            return f"{binding.name}: {ours} = {first.values[ours]} is outside {interval}"
+        if setting.values[ours] is not None and setting.values[ours] not in Interval(interval):
+            return f"{binding.name}: {ours} = {setting.values[ours]} is outside {interval}"
     return None
 
 
@@ -135,17 +143,6 @@ def _event(case: Case, event: Any, binding: Binding | None) -> dict[str, Any]:
     if event.kind == "add_group":
         out["arguments"] = arguments(case.base.with_values(**event.hyper), binding)
     return out
-
-
-def objective_text(problem: Problem) -> dict[str, Any]:
-    """A problem's value as statements of expression text, with its data."""
-    assert problem.value is not None
-    p = SimpleNamespace(**{param.name: name(param.name) for param in problem.params})
-    d = SimpleNamespace(**{key: name(key) for key in problem.data})
-    return {
-        "statements": [list(pair) for pair in statements({"loss": problem.value(Symbols(), p, d)}, suffix="")],
-        "data": {key: {"shape": list(np.shape(value)), "data": np.ravel(value).tolist()} for key, value in problem.data.items()},
-    }
 
 
 def read_trajectory(answer: Mapping[str, Any], case: Case, where: str) -> Trajectory:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from types import SimpleNamespace
 from typing import Any, Literal, TypeVar
 
 from crossoptim.errors import HyperError, UnknownNameError
 from crossoptim.spec.conversation import Conversation
+from crossoptim.spec.expr import Expr, evaluate, parse
 
 Predicate = Callable[[Any], bool]
 
@@ -168,19 +169,46 @@ class Kept:
 
 @dataclass(frozen=True)
 class Constraint:
-    """A condition across hyperparameters, with the sentence that an error gives."""
+    """A condition across hyperparameters, or on a parameter's shape, with the sentence that an error gives.
+
+    ``holds`` is expression text without calls: numbers, hyperparameters (a flag is 0 or 1) or what :func:`shape_names` has, operators.
+    ``a <= b`` between truths says that a implies b.
+    """
 
     text: str
-    holds: Predicate
+    holds: str
+
+    def met(self, values: Mapping[str, Any]) -> bool:
+        """Whether the condition holds for these values."""
+        return _true(self.holds, values)
 
 
 @dataclass(frozen=True)
 class Fact:
-    """What an equation asks of the parameter's shape: ``h`` holds the answer, true or false, under this name."""
+    """What an equation asks of the parameter's shape: ``h`` holds the answer, true or false, under this name.
+
+    ``holds`` is expression text without calls in what :func:`shape_names` has.
+    """
 
     name: str
-    holds: Callable[[tuple[int, ...]], bool]
+    holds: str
     doc: str = ""
+
+    def of(self, shape: tuple[int, ...]) -> bool:
+        """The answer for a parameter of this shape."""
+        return _true(self.holds, shape_names(shape))
+
+
+def shape_names(shape: tuple[int, ...]) -> dict[str, int]:
+    """A shape as conditions name it: how many ``axes``; ``rows`` and ``columns`` are the lengths of the last two, 1 where there is none."""
+    return {"axes": len(shape), "rows": shape[-2] if len(shape) > 1 else 1, "columns": shape[-1] if shape else 1}
+
+
+def _true(condition: str, values: Mapping[str, Any]) -> bool:
+    return bool(evaluate(_parsed(condition), values, None))
+
+
+_parsed: Callable[[str], Expr] = cache(parse)
 
 
 @dataclass(frozen=True)
@@ -258,9 +286,8 @@ class Rule:
             if key not in known:
                 raise HyperError(f"{self.name}: {key!r} is not a hyperparameter (expected one of {', '.join(known)})")
         resolved = {key: option.validate(self.name, values.get(key, option.default)) for key, option in known.items()}
-        h = SimpleNamespace(**resolved)
         for constraint in self.constraints:
-            if not constraint.holds(h):
+            if not constraint.met(resolved):
                 raise HyperError(f"{self.name}: {constraint.text}")
         return Setting(self, resolved)
 
@@ -279,14 +306,14 @@ class Setting:
         Raises:
             HyperError: where the rule does not take such a parameter.
         """
-        if self.rule.takes and not self.rule.takes.holds(shape):
+        if self.rule.takes and not self.rule.takes.met(shape_names(shape)):
             raise HyperError(f"{self.rule.name}: a parameter has shape {list(shape)} (expected {self.rule.takes.text})")
-        return replace(self, facts={fact.name: fact.holds(shape) for fact in self.rule.facts}) if self.rule.facts else self
+        return replace(self, facts={fact.name: fact.of(shape) for fact in self.rule.facts}) if self.rule.facts else self
 
     @property
     def h(self) -> SimpleNamespace:
         """The values and facts as attributes, as the equation reads them."""
-        facts = self.facts or {fact.name: fact.holds((2, 2)) for fact in self.rule.facts}
+        facts = self.facts or {fact.name: fact.of((2, 2)) for fact in self.rule.facts}
         return SimpleNamespace(**self.values, **facts)
 
     @cached_property
@@ -504,6 +531,7 @@ class QuirkSite:
     ``group``: its 0-based number; ``added``: whether it joined an optimizer that was there; ``updates``: the most that a parameter takes;
     ``loaded``: whether the parameter's state has by now been loaded from a saved one.
     ``first``: the values of the first group, which the constructor is given; ``new_state``: the variables that its group began without.
+    ``unused``: whether some parameter takes no part in some loss.
     """
 
     h: Any
@@ -518,6 +546,7 @@ class QuirkSite:
     loaded: bool = False
     first: Any = None
     new_state: frozenset[str] = frozenset()
+    unused: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from crossoptim.errors import CrossoptimError, HyperError
 from crossoptim.spec.expr import Expr, Symbols, evaluate, name, names, number, parse
-from crossoptim.spec.model import Constraint, Effect, Flag, Interval, Quirk, QuirkSite
+from crossoptim.spec.model import Effect, Flag, Interval, Quirk, QuirkSite
 from crossoptim.spec.trace import statements
 
 Numbers = Any
@@ -20,6 +20,14 @@ Values = dict[str, Any]
 LR, MOMENTUM = "lr", "momentum"
 OUTPUTS = (LR, MOMENTUM)
 """What a schedule sets; ``momentum`` is beta1 where the optimizer is Adam."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A condition across a schedule's options, some of which are lists and schedules, with the sentence that an error gives."""
+
+    text: str
+    holds: Callable[[Any], bool]
 
 
 class _Required:
@@ -187,7 +195,7 @@ class Schedule:
     start: Callable[[Any], Values] | None = None
     metric: bool = False
     nests: bool = True
-    constraints: tuple[Constraint, ...] = ()
+    constraints: tuple[Condition, ...] = ()
     doc: str = ""
 
     def resolve(self, values: Mapping[str, object]) -> ScheduleSetting:

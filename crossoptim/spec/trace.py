@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from hashlib import sha256
@@ -9,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from crossoptim.spec.expr import Expr, Symbols, name, names, number, parse, text, walk
-from crossoptim.spec.model import Flag, Real, Rule, Setting, Whole
+from crossoptim.spec.model import Real, Rule, Setting, Switch, Whole
 
 PARAM, GRAD, STEP = "p", "g", "t"
 NEW = "_new"
@@ -23,7 +24,7 @@ class Equation:
     ``scalars`` are graphs over hyperparameters, ``t`` and the kept numbers; those that end in ``_new`` are what is kept. ``outputs`` are
     graphs over ``p``, ``g``, the old state, hyperparameters, scalars and the kept numbers as they were: the new parameter under ``"p"``,
     each new state variable under its name, and what the step leaves in ``.grad`` under ``"g"``. ``shapes`` holds the shape of each state
-    variable that has not the parameter's.
+    variable that has not the parameter's. ``when`` says for which settings it is the rule's equation, see :func:`holds`.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Equation:
     kept: dict[str, str] = field(default_factory=dict)
     algorithm: str = ""
     shapes: dict[str, str] = field(default_factory=dict)
+    when: dict[str, bool | int | str] = field(default_factory=dict)
 
     @property
     def state(self) -> tuple[str, ...]:
@@ -76,6 +78,23 @@ def trace(setting: Setting) -> Equation:
     return _trace(setting.rule, setting.branches)
 
 
+def holds(when: Mapping[str, bool | int | str], setting: Setting) -> bool:
+    """Whether a setting is one of those that an equation's ``when`` describes.
+
+    A flag or fact is true or false there, a switch its text, a whole number itself; a real number ``zero`` or ``nonzero``, or ``none`` or
+    ``number`` where it may be left out. An option that is not named does not matter.
+    """
+    h = vars(setting.h)
+    means: dict[bool | int | str, Callable[[Any], bool]] = {
+        "zero": lambda v: v == 0,
+        "nonzero": lambda v: v != 0,
+        "none": lambda v: v is None,
+        "number": lambda v: v is not None,
+    }
+    real = {option.name for option in setting.rule.hyper if isinstance(option, Real)}
+    return all(means[value](h[key]) if key in real and isinstance(value, str) else h[key] == value for key, value in when.items())
+
+
 @cache
 def _trace(rule: Rule, branches: tuple[tuple[str, Any], ...]) -> Equation:
     taken = dict(branches)
@@ -83,7 +102,8 @@ def _trace(rule: Rule, branches: tuple[tuple[str, Any], ...]) -> Equation:
     reals = [o.name for o in rule.hyper if isinstance(o, Real)]
     consulted: set[str] = set()
     if rule.converse:
-        return Equation(_identity(rule, taken, consulted), rule.name, {}, {}, tuple(reals), {}, algorithm=rule.algorithm)
+        when = _when(rule, taken, consulted)
+        return Equation(_identity(rule, when), rule.name, {}, {}, tuple(reals), {}, algorithm=rule.algorithm, when=when)
     reals = [key for key in reals if isinstance(taken[key], bool)]  # a whole number and a missing one decide about the graph, not in it
     symbols = {key: Expr("name", label=key, truth=taken[key], on_truth=consulted.add) if key in reals else taken[key] for key in taken}
     h = SimpleNamespace(**symbols)
@@ -100,8 +120,9 @@ def _trace(rule: Rule, branches: tuple[tuple[str, Any], ...]) -> Equation:
     scalars = {key: value for key, value in scalars.items() if key in used}
     starts = {init: parse(init) for init in (*(var.init for var in state), *(number.init for number in rule.kept))}
     needed = set(names(*outputs.values(), *scalars.values(), *starts.values()))
+    when = _when(rule, taken, consulted)
     return Equation(
-        id=_identity(rule, taken, consulted),
+        id=_identity(rule, when),
         rule=rule.name,
         scalars=scalars,
         outputs=outputs,
@@ -109,21 +130,34 @@ def _trace(rule: Rule, branches: tuple[tuple[str, Any], ...]) -> Equation:
         init={var.name: var.init for var in state},
         kept={key: var.init for key, var in kept.items()},
         shapes={var.name: var.shape for var in state if var.shape != "parameter"},
+        when=when,
     )
 
 
-def _identity(rule: Rule, taken: dict[str, Any], consulted: set[str]) -> str:
-    """The rule's name with what makes this equation differ from the default one: terms that are on, flags, switches."""
-    parts = [fact.name for fact in rule.facts if taken[fact.name]]
+def _when(rule: Rule, taken: dict[str, Any], consulted: set[str]) -> dict[str, bool | int | str]:
+    """What this equation depends on: facts, flags and switches, whole numbers; of a real number that a branch asked for, which it took."""
+    out: dict[str, bool | int | str] = {fact.name: taken[fact.name] for fact in rule.facts}
     for option in rule.options():
-        value = taken[option.name]
-        if isinstance(option, Real) and option.default is None:
-            parts += [option.name] if value is not None else []
-        elif isinstance(option, Real | Flag) and (rule.converse or not isinstance(option, Whole)):
-            if value and (isinstance(option, Flag) or option.name in consulted):
-                parts.append(option.name)
-        elif value != option.default:
-            parts.append(f"{option.name}={value}")
+        key, value = option.name, taken[option.name]
+        if not isinstance(option, Real):
+            out[key] = value
+        elif option.default is None:
+            out[key] = "none" if value is None else "number"
+        elif isinstance(option, Whole):
+            out.update({} if rule.converse else {key: value})
+        elif key in consulted:
+            out[key] = "nonzero" if value else "zero"
+    return out
+
+
+def _identity(rule: Rule, when: dict[str, bool | int | str]) -> str:
+    """The rule's name with what makes this equation differ from the default one: terms that are on, flags, switches."""
+    defaults = {o.name: o.default for o in rule.options() if isinstance(o, Whole | Switch) and o.default is not None}
+    parts = [
+        f"{key}={value}" if key in defaults else key
+        for key, value in when.items()
+        if (value != defaults[key] if key in defaults else value not in (False, "zero", "none"))
+    ]
     return f"{rule.name}[{','.join(parts)}]"
 
 

@@ -9,6 +9,7 @@ lbfgs = Cases("lbfgs", lr=1.0)
 wolfe: dict[str, Any] = {"line_search": "strong_wolfe"}
 
 lbfgs.topic("fixed step", "PlainRule")
+lbfgs.add("plain", "one short iteration a step, far from converging", dtypes="f64", steps=30, lr=0.1, max_iter=1)
 lbfgs.add("fixed", "steps of length lr into a curved valley, with two 0-d parameters", problem="rosenbrock", steps=2, lr=0.5)
 lbfgs.add("fixed", "a quadratic: the pairs span the plane after two iterations", steps=3, lr=0.5, max_iter=6)
 lbfgs.add("fixed", "a matrix, a vector and a 0-d tensor form one vector", problem="shapes", dtypes="f64", steps=2, lr=0.25, max_iter=12)

@@ -55,7 +55,8 @@ def add_standard(cases: Cases) -> None:
     """Plain runs, each option alone and all of them together, each variant, boundary values, events, extremes."""
     rule, together = cases.base.rule, all_options(cases.optimizer)
     cases.topic("plain", "PlainRule")
-    cases.add("plain", "the defaults in a ravine", dtypes=_BOTH)
+    cases.add("plain", "the defaults in a ravine", dtypes="f32")
+    cases.add("plain", "the defaults in a ravine", dtypes="f64", steps=30)  # long enough to stop half way and go on elsewhere
     cases.add("plain", "the defaults on a table of gradients", problem="injected")
     cases.add(
         "plain",

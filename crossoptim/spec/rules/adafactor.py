@@ -33,7 +33,7 @@ from crossoptim.spec.rules import rule
         StateVar("col_var", when=lambda h: h.factored, doc="moving mean of each column's squared gradients", shape="columns", symbol="C"),
         StateVar("variance", when=lambda h: not h.factored, doc="second moment: moving average of the squared gradient", symbol="V"),
     ],
-    facts=[Fact("factored", lambda shape: len(shape) > 1, "the parameter is a matrix, or a stack of matrices")],
+    facts=[Fact("factored", "axes > 1", "the parameter is a matrix, or a stack of matrices")],
     switches=[
         Switch(
             "eps1_placement",

@@ -24,8 +24,8 @@ from crossoptim.spec.rules import rule
         Whole("ns_steps", 5, "[0, 100)", "how many iterations", example=3),
     ],
     state=[StateVar("momentum_buffer", doc="moving average, or sum, of the gradients", symbol="B")],
-    facts=[Fact("tall", lambda shape: shape[0] > shape[1], "the matrix has more rows than columns, so its transpose is the cheaper one")],
-    takes=Constraint("a matrix", lambda shape: len(shape) == 2),
+    facts=[Fact("tall", "rows > columns", "the matrix has more rows than columns, so its transpose is the cheaper one")],
+    takes=Constraint("a matrix", "(axes >= 2) * (axes <= 2)"),
     switches=[
         Switch(
             "momentum_form",

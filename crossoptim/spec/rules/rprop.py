@@ -42,7 +42,7 @@ from crossoptim.spec.rules import rule
             },
         )
     ],
-    constraints=[Constraint("step_size_min <= step_size_max is needed", lambda h: h.step_size_min <= h.step_size_max)],
+    constraints=[Constraint("step_size_min <= step_size_max is needed", "step_size_min <= step_size_max")],
     witness="torch.optim.Rprop",
 )
 class Rprop:

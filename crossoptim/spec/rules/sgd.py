@@ -58,7 +58,7 @@ from crossoptim.spec.rules import rule
     constraints=[
         Constraint(
             "nesterov = true needs momentum > 0 and dampening = 0",
-            lambda h: not h.nesterov or (h.momentum > 0 and h.dampening == 0),
+            "nesterov <= (momentum > 0) * (dampening >= 0) * (dampening <= 0)",
         )
     ],
     witness="torch.optim.SGD",

@@ -7,8 +7,8 @@ from functools import cache
 from typing import Any
 
 from crossoptim.spec.discover import discover
-from crossoptim.spec.model import Constraint, lookup
-from crossoptim.spec.schedule import Option, Schedule, Values
+from crossoptim.spec.model import lookup
+from crossoptim.spec.schedule import Condition, Option, Schedule, Values
 
 
 def schedule(
@@ -21,7 +21,7 @@ def schedule(
     start: Callable[[Any], Values] | None = None,
     metric: bool = False,
     nests: bool = True,
-    constraints: Sequence[Constraint] = (),
+    constraints: Sequence[Condition] = (),
 ) -> Callable[[Callable[..., Any]], Schedule]:
     """Turn an equation into a :class:`Schedule`."""
     return lambda equation: Schedule(

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from crossoptim.spec.model import Constraint, Flag
-from crossoptim.spec.schedule import Choice, Number, Whole
+from crossoptim.spec.model import Flag
+from crossoptim.spec.schedule import Choice, Condition, Number, Whole
 from crossoptim.spec.schedules import schedule
 
 
@@ -65,15 +65,15 @@ def along(xp: Any, h: Any, t: Any) -> Any:
     witness="torch.optim.lr_scheduler.OneCycleLR",
     nests=False,
     constraints=[
-        Constraint(
+        Condition(
             "total_steps is missing (expected total_steps, or epochs and steps_per_epoch)",
             lambda h: h.total_steps is not None or (h.epochs is not None and h.steps_per_epoch is not None),
         ),
-        Constraint(
+        Condition(
             "pct_start * total_steps is 1: the way up has no step (expected another pct_start)",
             lambda h: abs(h.pct_start * total_steps(h) - 1) > 1e-9,
         ),
-        Constraint(
+        Condition(
             "pct_start * total_steps leaves no step for the way down (expected a smaller pct_start)",
             lambda h: (2 * h.pct_start * total_steps(h) - 1 if h.three_phase else h.pct_start * total_steps(h)) < total_steps(h),
         ),

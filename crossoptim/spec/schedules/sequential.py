@@ -1,7 +1,6 @@
 """Several schedules, one after another."""
 
-from crossoptim.spec.model import Constraint
-from crossoptim.spec.schedule import Children, Steps
+from crossoptim.spec.schedule import Children, Condition, Steps
 from crossoptim.spec.schedules import schedule
 
 
@@ -12,7 +11,7 @@ from crossoptim.spec.schedules import schedule
     options=[Children("schedules", "in their order"), Steps("milestones", "the step at which each but the first begins")],
     witness="torch.optim.lr_scheduler.SequentialLR",
     constraints=[
-        Constraint("milestones do not fit the schedules (expected one milestone less)", lambda h: len(h.milestones) == len(h.schedules) - 1)
+        Condition("milestones do not fit the schedules (expected one milestone less)", lambda h: len(h.milestones) == len(h.schedules) - 1)
     ],
 )
 def sequential(xp, h, t):
