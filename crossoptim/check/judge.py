@@ -92,6 +92,7 @@ class Run:
         self.notes: dict[str, None] = {}
 
     def judgement(self) -> Judgement:
+        """The verdict."""
         for name in self.judge.shapes:
             if self._gradients_as_given(name):
                 self._standing(name)
@@ -257,6 +258,7 @@ class Run:
             bent |= {var: value for var, value in (seen_bent or seen_plain).items() if var in hidden}
 
     def rows(self, name: str) -> Iterator[Row]:
+        """The steps that a parameter takes, each with where it stood before."""
         t = 0
         kept: dict[str, Scalar] = {}
         bent: dict[str, Scalar] = {}

@@ -46,6 +46,8 @@ class Result:
             out["quirk"] = ", ".join(j.quirks)
         if j.reason:
             out["reason"] = j.reason
+        if j.diagnosis:
+            out["diagnosis"] = j.diagnosis
         if j.details:
             out["details"] = j.details
         if j.drift is not None:

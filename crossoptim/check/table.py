@@ -151,6 +151,8 @@ def _print_surprises(surprises: Sequence[Result], console: Console, limit: int) 
         head = Text.assemble((first.judgement.verdict, "bold red"), f"  {first.case}  {first.implementation}, {first.mode}")
         console.print(Padding.indent(head, 2))
         _print_finding(first, console)
+        if first.judgement.diagnosis:
+            console.print(Padding.indent(Text(first.judgement.diagnosis, "bold"), 4))
         if more:
             console.print(Padding.indent(Text(f"and {len(more)} more like it in {first.optimizer}, {first.topic}", "dim"), 4))
     rest = sum(len(found) for found in list(alike.values())[limit:])

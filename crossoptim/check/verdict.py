@@ -55,6 +55,7 @@ class Judgement:
 
     ``expected`` is False where someone should look: a divergence, an error, a quirk that no longer shows. ``drift`` is the distance of the
     last parameters from the golden path in ulps; it is reported, not judged. ``details`` is the end of a traceback or of standard error.
+    ``diagnosis`` is the sentence that explains a divergence.
     """
 
     verdict: Verdict
@@ -64,3 +65,4 @@ class Judgement:
     quirks: tuple[str, ...] = ()
     drift: float | None = None
     details: str = ""
+    diagnosis: str = ""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from rich.console import Console
 
+from crossoptim.check.diagnose import Explainer
 from crossoptim.check.result import Result, asked_for, plural, tally
 from crossoptim.check.verdict import Judgement
 from crossoptim.errors import CrossoptimError, RunnerError, UnavailableError, UnknownNameError
@@ -25,7 +26,7 @@ from crossoptim.golden.trajectory import Trajectory
 from crossoptim.runners import parallel, recorded
 from crossoptim.runners.base import DEFAULT_TIMEOUT, Answer, Description, Runner
 from crossoptim.runners.command import CommandRunner
-from crossoptim.runners.kinds import TAIL, Kind, kind_of
+from crossoptim.runners.kinds import TAIL, Judged, Kind, kind_of
 from crossoptim.runners.r import Transport, r_child
 from crossoptim.runners.registry import IMPLEMENTATIONS, Implementation, Runners, get_implementation
 from crossoptim.runners.request import PROTOCOL, Mode
@@ -85,7 +86,7 @@ class Campaign:
 
     Args:
         fixtures: the fixtures folder.
-        implementations: names; None for all.
+        implementations: names; None for those that are judged by default.
         modes: ``replay``, ``closed``, ``lockstep``; None for the first two.
         transport: how to reach R: ``auto``, ``rpy2``, ``rscript``.
         source: ``live``, ``recorded``, or ``auto``: live where installed, else recorded.
@@ -125,11 +126,12 @@ class Campaign:
         names = list(dict.fromkeys(implementations or ([] if commands else self._available())))
         self.implementations = [get_implementation(name) for name in names]
         self.named = set(names) if named else set()
+        self._explainer = Explainer()
 
     def _available(self) -> list[str]:
         """What is judged unless it is said."""
         if self.source != "recorded":
-            return list(IMPLEMENTATIONS)
+            return [name for name, implementation in IMPLEMENTATIONS.items() if implementation.default]
         found = recorded.recorded_implementations(self.fixtures)
         if not found:
             raise CrossoptimError(f"{self.fixtures}: holds no recordings (crossoptim record)")
@@ -233,6 +235,9 @@ class Campaign:
         for mode in kind.modes(case, self.modes):
             answer = answers(mode)
             found = answer if isinstance(answer, Judgement) else judge(answer, mode)
+            if found.verdict == "diverges":
+                judged = Judged(answer, mode, self.ignored)
+                found = replace(found, diagnosis=kind.explain(implementation, case, golden, judged, self._explainer))
             yield Result(case.id, case.optimizer, case.topic, implementation.name, column.version, column.source, mode, found, case.dtype)
 
     def _answers(self, column: _Column, asked: _Patience | None, case: AnyCase, golden: Any) -> Callable[[Mode], Any | Judgement]:

@@ -4,21 +4,33 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from crossoptim.check.diagnose import Explainer
 from crossoptim.check.judge import Judge
 from crossoptim.check.verdict import Judgement
 from crossoptim.errors import CrossoptimError
+from crossoptim.golden.case import Case
 from crossoptim.golden.refusals.case import RefusalCase
 from crossoptim.golden.schedules.case import ScheduleCase
 from crossoptim.runners import recorded, refusals, schedules
 from crossoptim.runners.refusals import Run
 from crossoptim.runners.registry import Implementation
 from crossoptim.runners.request import Mode, read_trajectory
+from crossoptim.spec.model import Quirk
 
 TAIL = 4000  # characters kept of a traceback
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An answer that was judged: in which mode, and without which quirks."""
+
+    answer: Any
+    mode: Mode
+    ignored: Collection[str] = ()
 
 
 class Kind(ABC):
@@ -40,6 +52,10 @@ class Kind(ABC):
     def judge(self, implementation: Implementation, case: Any, golden: Any, ignored: Collection[str]) -> Callable[[Any, Mode], Judgement]:
         """A judge of answers, without the quirks ``ignored``."""
 
+    def explain(self, implementation: Implementation, case: Any, golden: Any, judged: Judged, explainer: Explainer) -> str:
+        """Why an answer diverges; empty where nothing is searched for."""
+        return ""
+
     @abstractmethod
     def text(self, implementation: Implementation, case: Any, golden: Any, answers: Mapping[Mode, Any]) -> str:
         """A recording; raises :class:`~crossoptim.errors.RunnerError` for an answer that breaks the protocol."""
@@ -51,6 +67,11 @@ class Kind(ABC):
 
 class _Trajectories(Kind):
     """Runs of optimizers."""
+
+    def explain(self, implementation: Implementation, case: Any, golden: Any, judged: Judged, explainer: Explainer) -> str:
+        quirks = _quirks(implementation, case, judged.ignored)
+        trajectory = read_trajectory(judged.answer, case, f"{implementation.name}, {case.id}")
+        return explainer.sentence(implementation.name, case, golden, trajectory, judged.mode, quirks)
 
     def modes(self, case: Any, wanted: Sequence[Mode]) -> list[Mode]:
         if case.base.rule.converse:
@@ -64,7 +85,7 @@ class _Trajectories(Kind):
         return run(implementation.request(case, golden, mode))
 
     def judge(self, implementation: Implementation, case: Any, golden: Any, ignored: Collection[str]) -> Callable[[Any, Mode], Judgement]:
-        judge = Judge(case, golden, [q for q in implementation.quirks(case.base) if q.id not in ignored])
+        judge = Judge(case, golden, _quirks(implementation, case, ignored))
 
         def judgement(answer: Any, mode: Mode) -> Judgement:
             if answer["outcome"] == "unsupported":
@@ -90,6 +111,10 @@ class _Trajectories(Kind):
 
     def load(self, folder: Path, case: Any, golden: Any, expected_sha256: str | None) -> Mapping[str, Any]:
         return recorded.load(folder, case, golden, expected_sha256)
+
+
+def _quirks(implementation: Implementation, case: Case, ignored: Collection[str]) -> list[Quirk]:
+    return [quirk for quirk in implementation.quirks(case.base) if quirk.id not in ignored]
 
 
 class _Once(Kind):

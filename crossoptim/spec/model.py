@@ -436,6 +436,9 @@ class GradientAfter:
     expression: str
 
 
+Operations = Literal["all", "counted", "last", "none"]
+
+
 @dataclass(frozen=True)
 class Precision:
     """These scalars are float32 numbers.
@@ -447,7 +450,7 @@ class Precision:
     """
 
     scalars: tuple[str, ...]
-    operations: Literal["all", "counted", "last", "none"] = "all"
+    operations: Operations = "all"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,319 @@
+"""What may be wrong about an implementation of an equation: published variants, options that are not heeded, single edits of the graph.
+
+Everything here follows from the rule and its graph; nothing knows a library. The order is that of plausibility.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from crossoptim.golden.oracle import faithful_operations
+from crossoptim.spec.expr import Expr, call, name, names, number, text, walk
+from crossoptim.spec.model import (
+    Conduct,
+    Edit,
+    Effect,
+    Flag,
+    Forgets,
+    GradientAfter,
+    LeavesZeros,
+    Operations,
+    Precision,
+    Real,
+    Rule,
+    Setting,
+    StartsAs,
+    Whole,
+)
+from crossoptim.spec.trace import GRAD, NEW, PARAM, STEP, Equation
+
+INDEX = "index"
+WORDS = {
+    PARAM: "the parameter",
+    GRAD: "the gradient",
+    INDEX: "the parameter's 1-based index in its group",
+    STEP: "the step count",
+}
+_GUESSES = 4  # powers and roots of which each may be an ulp off: every way to round them is tried
+_LONGEST = 300  # characters of an expression that an edit may replace: beyond, it says nothing to a reader
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A change that may explain foreign numbers.
+
+    ``sentence`` completes "it matches if …". ``values`` are other settings of the rule; ``effects`` change the equation as a quirk's do;
+    ``everywhere`` as in :class:`~crossoptim.spec.model.Quirk`. ``before`` and ``after`` are the part of the equation that changes.
+    """
+
+    sentence: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    effects: tuple[Effect, ...] = ()
+    everywhere: bool = True
+    before: str = ""
+    after: str = ""
+
+
+def variants(setting: Setting) -> Iterator[Candidate]:
+    """Each other value of each switch, each option at its default, each flag turned."""
+    rule = setting.rule
+    for switch in rule.switches:
+        for value in switch.values:
+            if value != setting.values[switch.name]:
+                yield Candidate(f"{switch.name} is {value!r} ({switch.doc})", {switch.name: value})
+    for option in rule.hyper:
+        value = setting.values[option.name]
+        if isinstance(option, Flag):
+            yield Candidate(f"{option.name} is {str(not value).lower()}: {option.doc}", {option.name: not value})
+        elif isinstance(option, Real) and value != option.default:
+            yield Candidate(f"{option.name} keeps its default {option.default}: the option is not heeded", {option.name: option.default})
+        if isinstance(option, Real) and value and not isinstance(option, Whole):
+            yield Candidate(f"{option.name} is 0: its term is missing", {option.name: 0.0})
+
+
+def edits(equation: Equation) -> Iterator[Candidate]:
+    """Single edits of the graph, the likelier ones first."""
+    roots = (*equation.outputs.values(), *equation.scalars.values())
+    nodes = [node for node in walk(*roots) if node.args and _said(node)]
+    leaves = _leaves(equation)
+    kinds: tuple[Callable[[Expr], Options], ...] = (
+        lambda node: _replaced_leaf(node, equation, leaves),
+        _dropped,
+        _signs,
+        _moved,
+        lambda node: _stale(node, equation, leaves),
+        _literals,
+    )
+    for kind in kinds:
+        for node in nodes:
+            for sentence, instead in kind(node):
+                yield _edit(node, instead, sentence)
+
+
+def precisions(equation: Equation) -> Iterator[Candidate]:
+    """Scalars that are float32 numbers: those that the step count enters, all of them, each."""
+    every = tuple(equation.scalars)
+    counted = tuple(key for key, root in equation.scalars.items() if STEP in names(root))
+    chosen = [group for group in dict.fromkeys((counted, every, *((key,) for key in every))) if group]
+    manners: tuple[tuple[Operations, str], ...] = (
+        ("none", "made in double and held in float32"),
+        ("last", "made in double up to the last operation, which is a float32 one"),
+        ("counted", "made in float32 where the step count enters"),
+        ("all", "computed in float32"),
+    )
+    for operations, how in manners:
+        for group in chosen:
+            guesses = sum(faithful_operations(equation.scalars[key]) for key in group) if operations in ("counted", "all") else 0
+            if guesses <= _GUESSES:
+                listed = ", ".join(key.removesuffix(NEW) for key in group)
+                yield Candidate(f"{listed} {'is' if len(group) == 1 else 'are'} {how}", effects=(Precision(group, operations),))
+
+
+def gradients(equation: Equation) -> Iterator[Candidate]:
+    """The gradient changed in place: what the step leaves in it is something that it computed on the way."""
+    yield Candidate("zero_grad() leaves zeros, so that a parameter that takes no part in a loss is stepped", effects=(LeavesZeros(),))
+    for node in walk(*equation.outputs.values()):
+        if node.args and GRAD in {leaf.label for leaf in walk(node)} and (said := _said(node)) and node.op not in "<><=>=":
+            yield Candidate(
+                f"the step leaves {said} in the gradient: it changes the gradient in place",
+                effects=(GradientAfter(said),),
+                before=GRAD,
+                after=said,
+            )
+
+
+def starts(setting: Setting) -> Iterator[Candidate]:
+    """State that starts from something else."""
+    hypers = [option.name for option in setting.rule.hyper if isinstance(option, Real) and setting.values[option.name] is not None]
+    for var in setting.state:
+        for init in ("0", "1", PARAM, GRAD, f"{GRAD} * {GRAD}", f"-{GRAD}", *hypers):
+            if init != var.init:
+                yield Candidate(f"{var.name} starts as {init}", effects=(StartsAs(var.name, init),), before=var.init, after=init)
+        if var.init in hypers:
+            sentence = f"{var.name} starts from the constructor's {var.init}, not from its group's"
+            yield Candidate(sentence, effects=(StartsAs(var.name, var.init),), before=f"{var.init} of the group", after=var.init)
+
+
+def corners(equation: Equation) -> Iterator[Candidate]:
+    """Other habits at the corners of arithmetic, which show in some elements only: NaN in a maximum, a weight of one, a selection."""
+    for node in walk(*equation.outputs.values()):
+        if not _said(node):
+            continue
+        a, b = (*node.args, node, node)[:2]
+        if node.op == "maximum":
+            for instead in (call("where", call("<", a, b), b, a), call("where", call("<", b, a), a, b)):
+                yield _edit(node, instead, "the maximum ignores NaN in one operand", everywhere=False)
+        if node.op == "+" and (weight := _weight(a, b)) is not None:
+            inside = call("where", call("<", weight, 1), node, next(d for d in b.args if d.op == "-").args[0])
+            yield _edit(node, inside, f"the interpolation returns its end point where {text(weight)} is 1", everywhere=False)
+        if node.op == "where":
+            condition, yes, no = node.args
+            for instead, other in ((call("where", condition, yes, no + 0 * yes), yes), (call("where", condition, yes + 0 * no, no), no)):
+                yield _edit(node, instead, f"the selection adds zero times {text(other)}", everywhere=False)
+            for inner in walk(yes):
+                if inner.op == "/":
+                    instead = call("where", condition, yes, no + call("/", 0, inner.args[1]))
+                    yield _edit(node, instead, f"the selection multiplies 1 / ({text(inner.args[1])}) by zero", everywhere=False)
+        if node.op == "sqrt" and node.args[0].op == "/":
+            top, bottom = node.args[0].args
+            yield _edit(node, call("sqrt", top) / call("sqrt", bottom), "the roots are taken before the division", everywhere=False)
+
+
+def _weight(a: Expr, b: Expr) -> Expr | None:
+    """``w`` of ``a + (x - a) * w`` or ``a + w * (x - a)``."""
+    if b.op != "*":
+        return None
+    for difference, weight in (b.args, b.args[::-1]):
+        if difference.op == "-" and text(difference.args[1]) == text(a):
+            return weight
+    return None
+
+
+def _edit(node: Expr, instead: Expr, sentence: str, everywhere: bool = True) -> Candidate:
+    before, after = text(node), text(instead)
+    return Candidate(sentence, effects=(Edit(before, after),), everywhere=everywhere, before=before, after=after)
+
+
+def _said(node: Expr) -> str:
+    """The node's text, empty where it is too long."""
+    said = _text_length(node)
+    return text(node) if said <= _LONGEST else ""
+
+
+def _text_length(node: Expr) -> int:
+    """About how long the text is, without writing it: a shared operand counts as often as it is used."""
+    lengths: dict[int, int] = {}
+    for each in walk(node):
+        lengths[id(each)] = min(sum(lengths[id(a)] for a in each.args) + len(each.label) + 3, 10 * _LONGEST)
+    return lengths[id(node)]
+
+
+def _leaves(equation: Equation) -> dict[str, Expr]:
+    """What a programmer may have written in a leaf's place."""
+    labels = [INDEX, PARAM, GRAD, *equation.state, *equation.reals, *equation.scalars, *equation.kept, STEP]
+    return {label: name(label) for label in dict.fromkeys(labels)}
+
+
+Options = Iterator[tuple[str, Expr]]
+Leaves = Mapping[str, Expr]
+
+
+def _with(node: Expr, position: int, instead: Expr) -> Expr:
+    return call(node.op, *(instead if i == position else arg for i, arg in enumerate(node.args)))
+
+
+def _replaced_leaf(node: Expr, equation: Equation, leaves: Leaves) -> Options:
+    scalar = any(node is each for root in equation.scalars.values() for each in walk(root))
+    tensors = {PARAM, GRAD, *equation.state, INDEX}
+    for position, arg in enumerate(node.args):
+        if arg.op != "name":
+            continue
+        for label, leaf in leaves.items():
+            if label != arg.label and not (scalar and label in tensors):
+                meaning = WORDS.get(label, label)
+                yield f"{WORDS.get(arg.label, arg.label)} in {text(node)} is replaced by {meaning}", _with(node, position, leaf)
+        if arg.label == STEP:
+            yield f"the step count in {text(node)} is one too low", _with(node, position, arg - 1)
+            yield f"the step count in {text(node)} is one too high", _with(node, position, arg + 1)
+
+
+def _dropped(node: Expr) -> Options:
+    match node.op:
+        case "+" | "-" | "*" | "/" | "**" | "maximum":
+            yield f"{text(node.args[1])} is missing from {text(node)}", node.args[0]
+            if node.op in "+*maximum":
+                yield f"{text(node.args[0])} is missing from {text(node)}", node.args[1]
+        case "sqrt" | "neg":
+            yield f"the {'root' if node.op == 'sqrt' else 'sign'} is missing from {text(node)}", node.args[0]
+        case "where":
+            yield f"{text(node)} is always {text(node.args[1])}", node.args[1]
+            yield f"{text(node)} is always {text(node.args[2])}", node.args[2]
+
+
+def _signs(node: Expr) -> Options:
+    match node.op:
+        case "+":
+            yield f"{text(node)} subtracts", node.args[0] - node.args[1]
+        case "-":
+            yield f"{text(node)} adds", node.args[0] + node.args[1]
+            yield f"the operands of {text(node)} are swapped", node.args[1] - node.args[0]
+        case "/":
+            yield f"the operands of {text(node)} are swapped", node.args[1] / node.args[0]
+            yield f"{text(node)} multiplies", node.args[0] * node.args[1]
+        case "*":
+            yield f"{text(node)} divides", node.args[0] / node.args[1]
+            yield f"{text(node)} adds", node.args[0] + node.args[1]
+        case "maximum":
+            a, b = node.args
+            yield f"{text(node)} takes the smaller one", call("where", call("<", a, b), a, b)
+        case "where":
+            condition, a, b = node.args
+            yield f"the branches of {text(node)} are swapped", call("where", condition, b, a)
+        case "<" | ">" | "<=" | ">=":
+            turned = {"<": "<=", "<=": "<", ">": ">=", ">=": ">"}[node.op]
+            yield f"{text(node)} compares with {turned}", call(turned, *node.args)
+
+
+def _moved(node: Expr) -> Options:
+    """A term on the other side of a root or a quotient."""
+    a, b = (*node.args, node)[:2]
+    if node.op == "+":
+        for inner, term in ((a, b), (b, a)):
+            if inner.op == "sqrt":
+                yield f"{text(term)} is under the root", call("sqrt", inner.args[0] + term)
+            if inner.op == "/":
+                yield f"{text(term)} joins before the division", (inner.args[0] + term) / inner.args[1]
+    if node.op == "sqrt" and a.op == "+":
+        yield f"{text(a.args[1])} is outside the root", call("sqrt", a.args[0]) + a.args[1]
+    if node.op == "/" and a.op == "+":
+        yield f"{text(a.args[1])} joins after the division", a.args[0] / b + a.args[1]
+    if node.op not in ("<", ">", "<=", ">=", "where", "sqrt"):
+        yield f"{text(node)} is under a root", call("sqrt", node)
+        yield f"{text(node)} is squared", node * node
+
+
+def _stale(node: Expr, equation: Equation, leaves: Leaves) -> Options:
+    """State that is read before or after its update."""
+    for position, arg in enumerate(node.args):
+        for key in equation.state:
+            new = equation.outputs[key]
+            if arg is new:
+                yield f"{key} in {text(node)} is read before its update", _with(node, position, leaves[key])
+            if arg.op == "name" and arg.label == key and not any(each is node for each in walk(new)):
+                yield f"{key} in {text(node)} is read after its update", _with(node, position, new)
+        if arg.op == "name" and arg.label == PARAM and not any(each is node for each in walk(equation.outputs[PARAM])):
+            yield f"the parameter in {text(node)} is read after its update", _with(node, position, equation.outputs[PARAM])
+
+
+def _literals(node: Expr) -> Options:
+    for position, arg in enumerate(node.args):
+        others: list[float] = []
+        if arg.op == "number":
+            others = [arg.value + 1, arg.value - 1, 2 * arg.value, arg.value / 2, -arg.value]
+        for value in others:
+            yield f"{text(arg)} in {text(node)} is {value:g}", _with(node, position, number(value))
+    if node.op in ("*", "/", "+", "-"):
+        for factor in (2.0, 0.5):
+            yield f"{text(node)} is multiplied by {factor:g}", node * factor
+
+
+def differing(before: Equation, after: Equation) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The statements in which two forms of an equation differ, of each."""
+
+    def lines(equation: Equation) -> list[str]:
+        scalars = [f"{key} = {text(root)}" for key, root in equation.scalars.items()]
+        return [*scalars, *(f"{key} = {value}" for key, value in equation.statements)]
+
+    ours, theirs = lines(before), lines(after)
+    return tuple(line for line in ours if line not in theirs), tuple(line for line in theirs if line not in ours)
+
+
+def rules_conduct(rule: Rule) -> Iterator[Candidate]:
+    """Other conduct of a rule that chooses where to evaluate."""
+    for key, value in rule.conduct.items():
+        if isinstance(value, bool):
+            yield Candidate(f"{key} is {str(not value).lower()}", effects=(Conduct({key: not value}),))
+    yield Candidate("once resumed, it finds the memory that was loaded at each step", effects=(Forgets(),))
+

@@ -1,0 +1,320 @@
+"""Why an implementation differs: searches for the single change of the specification that reproduces the foreign numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from time import monotonic
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crossoptim.check.candidates import Candidate, corners, differing, edits, gradients, precisions, rules_conduct, starts, variants
+from crossoptim.check.judge import Judge, Run
+from crossoptim.check.predict import Row, numeric_effects
+from crossoptim.check.verdict import Finding, Judgement
+from crossoptim.errors import CrossoptimError
+from crossoptim.golden import reference
+from crossoptim.golden.case import Case, Group
+from crossoptim.golden.reference import Reference
+from crossoptim.golden.trajectory import Trajectory
+from crossoptim.spec.edit import apply
+from crossoptim.spec.expr import evaluate, names, parse
+from crossoptim.spec.model import Edit, Forgets, GradientAfter, LeavesZeros, Precision, Quirk, Rule, Setting, StartsAs
+from crossoptim.spec.trace import GRAD, PARAM, STEP, Equation, trace
+
+Array = NDArray[Any]
+SECONDS = 5.0
+"""How long a search may take."""
+_ENOUGH = 3  # explanations that are told
+_CHANGES = 3  # that an explanation may join
+_SLIGHT = 1e-5  # relative difference
+_SHARE = 0.05  # of a discrepancy may be left over where a change is worth a closer look
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Changes of the specification under which the whole trajectory is inside its bounds.
+
+    ``before`` and ``after`` are the lines of the equation that change.
+    """
+
+    candidates: tuple[Candidate, ...]
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """Completes "it matches if …"."""
+        return ", and ".join(candidate.sentence for candidate in self.candidates)
+
+    def joined(self, other: Explanation) -> Explanation:
+        """Both changes together."""
+        return Explanation(self.candidates + other.candidates, self.before + other.before, self.after + other.after)
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What was found about a trajectory: the verdict without any change, and what explains it, the likeliest first."""
+
+    judgement: Judgement
+    explanations: tuple[Explanation, ...] = ()
+    tried: int = 0
+    complete: bool = True
+
+    def sentence(self) -> str:
+        """In a sentence, with the equation before and after."""
+        if self.judgement.verdict != "diverges":
+            return f"nothing to explain: the verdict is {self.judgement.verdict}"
+        if not self.explanations:
+            return f"no change of {self.tried} explains it{'' if self.complete else '; the search ran out of time'}"
+        first = self.explanations[0]
+        change = f" ({'; '.join(first.before)} -> {'; '.join(first.after)})" if first.before and first.after else ""
+        return f"it matches if {first.sentence}{change}"
+
+
+def diagnose(
+    case: Case,
+    golden: Trajectory,
+    got: Trajectory,
+    mode: str,
+    quirks: Sequence[Quirk] = (),
+    seconds: float = SECONDS,
+    likely: Sequence[Candidate] = (),
+) -> Diagnosis:
+    """Explain where a trajectory leaves its bounds: by one change, else by one that explains the first departure and then the next.
+
+    Args:
+        case: the case that was run.
+        golden: its golden trajectory.
+        got: what the implementation did.
+        mode: replay, closed or lockstep.
+        quirks: departures that are taken for granted.
+        seconds: after which the search ends.
+        likely: what is tried first.
+    """
+    deadline = monotonic() + seconds
+    judgement = Judge(case, golden, quirks).judge(got, mode)
+    found, tried, taken = Diagnosis(judgement), 0, tuple(quirks)
+    first: Explanation | None = None
+    while (finding := judgement.finding) is not None and len(taken) < len(quirks) + _CHANGES:
+        search = _Search(case, golden, got, mode, taken, finding)
+        round_ = search.run(deadline, likely)
+        tried += round_.tried
+        whole = tuple(first.joined(e) if first else e for e in round_.explanations)
+        found = Diagnosis(found.judgement, whole, tried, round_.complete)
+        if whole or round_.next is None or not round_.complete:
+            break
+        candidate, judgement = round_.next
+        explanation = search.explanation(candidate)
+        first = first.joined(explanation) if first else explanation
+        taken = (*taken, _as_quirk(candidate, case.base.rule))
+    return found
+
+
+class Explainer:
+    """Explains the divergences of a campaign.
+
+    What explained an implementation's rule before is tried first; after ``searches`` searches that found nothing by that, nothing more is
+    searched for.
+    """
+
+    def __init__(self, searches: int = 12) -> None:
+        self._left = searches
+        self._known: dict[tuple[str, str], dict[str, Candidate]] = {}
+
+    def sentence(self, implementation: str, case: Case, golden: Trajectory, got: Trajectory, mode: str, quirks: Sequence[Quirk]) -> str:
+        """What explains a trajectory that diverges, or that nothing does."""
+        known = self._known.setdefault((implementation, case.rule), {})
+        diagnosis = diagnose(case, golden, got, mode, quirks, SECONDS if self._left else 0.0, tuple(known.values()))
+        if not diagnosis.explanations:
+            self._left = max(self._left - 1, 0)
+            return diagnosis.sentence() if diagnosis.tried else f"crossoptim diagnose {case.id} -r {implementation} looks for the reason"
+        for candidate in diagnosis.explanations[0].candidates:
+            if candidate.sentence not in known:
+                self._left = max(self._left - 1, 0)
+            known[candidate.sentence] = candidate
+        return diagnosis.sentence()
+
+
+@dataclass(frozen=True)
+class _Round:
+    """One search: what explains all; else ``next``, the candidate that explains most, with the verdict once it is granted."""
+
+    explanations: tuple[Explanation, ...]
+    tried: int
+    complete: bool
+    next: tuple[Candidate, Judgement] | None = None
+
+
+class _Search:
+    def __init__(self, case: Case, golden: Trajectory, got: Trajectory, mode: str, quirks: tuple[Quirk, ...], finding: Finding) -> None:
+        self.case, self.golden, self.got, self.mode, self.quirks, self.finding = case, golden, got, mode, quirks, finding
+        self.rule = case.base.rule
+        self.judge = Judge(case, golden, quirks)
+        self.part, _, rest = finding.tensor.partition("/")
+        self.param, _, self.variable = rest.partition("/")
+        self.row = None if self.rule.converse else self._row()
+        self.setting = self.row.member.setting if self.row else case.base
+
+    def _row(self) -> Row | None:
+        if self.param not in self.golden.params:
+            return None
+        run = Run(self.judge, self.got, self.mode)
+        return next((row for row in run.rows(self.param) if row.step >= self.finding.step), None)
+
+    def groups(self) -> Iterator[Iterator[Candidate]]:
+        """The candidates, the likelier kinds first; where a kind explains, the others are not asked."""
+        if self.rule.converse:
+            yield rules_conduct(self.rule)
+            yield variants(self.setting)
+            return
+        equation = trace(self.setting)
+        if self.part in ("grads", "grads_after"):
+            yield gradients(equation)
+            return
+        yield variants(self.setting)
+        yield starts(self.setting)
+        kinds = [edits(equation), precisions(equation)]
+        yield from kinds[::-1] if self.slight else kinds
+        yield corners(equation)
+        yield gradients(equation)
+
+    @property
+    def slight(self) -> bool:
+        """Whether float32 numbers in a float64 run could make such a difference."""
+        return self.case.dtype == "float64" and abs(self.finding.got - self.finding.expected) < _SLIGHT * abs(self.finding.expected)
+
+    def run(self, deadline: float, likely: Sequence[Candidate]) -> _Round:
+        """Try the candidates in turn, until some explain everything."""
+        found: list[Explanation] = []
+        best: tuple[Candidate, Judgement] | None = None
+        reach = self.finding.step
+        tried = 0
+        for group in (iter(likely), *self.groups()):
+            for candidate in group:
+                if monotonic() > deadline and candidate not in likely:
+                    return _Round(tuple(found), tried, False, best)
+                tried += 1
+                if not self.promising(candidate) or (judgement := self.judgement(candidate)) is None:
+                    continue
+                if judgement.finding is None and judgement.expected:
+                    found.append(self.explanation(candidate))
+                elif judgement.finding is not None and judgement.finding.step > reach and candidate.effects:
+                    best, reach = (candidate, judgement), judgement.finding.step
+                if len(found) == _ENOUGH:
+                    break
+            if found:
+                break
+        return _Round(tuple(found), tried, True, best)
+
+    def promising(self, candidate: Candidate) -> bool:
+        """Whether a change of the graph brings the element that was found, in that one step, to where the implementation has it."""
+        edit = next((e for e in candidate.effects if isinstance(e, Edit)), None)
+        if edit is None or self.row is None or self.part not in ("params", "state"):
+            return True
+        output = self.variable or PARAM
+        found = self.got.params[self.param] if output == PARAM else self.got.state[self.param][self.variable]
+        got = found[self.row.step - 1]
+        if got is None or self.row.step != self.finding.step:
+            return True
+        granted = numeric_effects(self.judge.active(self.row.member, self.row.loaded))
+        try:
+            made = _step(apply(trace(self.setting), (*granted, *candidate.effects)), self.row, self.case.dtype)[output]
+        except Exception:  # an edited graph may ask for anything
+            return False
+        place = self.finding.element
+        apart = abs(float(made[place]) - float(got[place]))
+        return _same(made[place], got[place]) or apart <= self.finding.bound + _SHARE * abs(self.finding.expected - float(got[place]))
+
+    def judgement(self, candidate: Candidate) -> Judgement | None:
+        """The verdict once the specification is changed; None where the change makes no sense."""
+        try:
+            case = _with_values(self.case, candidate.values) if candidate.values else self.case
+            extra = (_as_quirk(candidate, self.rule),) if candidate.effects else ()
+            return Judge(case, self.golden, (*self.quirks, *extra)).judge(self.got, self.mode)
+        except Exception:  # an edited graph may ask for anything
+            return None
+
+    def explanation(self, candidate: Candidate) -> Explanation:
+        """The candidate with the lines of the equation that it changes."""
+        own = trace(self.setting)
+        lines = (candidate.before,) * bool(candidate.before), (candidate.after,) * bool(candidate.after)
+        if candidate.values:
+            lines = differing(own, trace(self.setting.with_values(**candidate.values)))
+        elif any(isinstance(effect, Edit) for effect in candidate.effects):
+            lines = differing(own, apply(own, candidate.effects))
+        return Explanation((candidate,), *lines)
+
+
+def _same(a: Any, b: Any) -> bool:
+    return bool(a == b or (np.isnan(a) and np.isnan(b)))
+
+
+def _step(equation: Equation, row: Row, dtype: str) -> dict[str, Array]:
+    """One step of an edited equation, its scalars in plain double."""
+    numbers = {**row.member.setting.reals, **{key: scalar.rounded for key, scalar in row.kept.items()}, STEP: float(row.t)}
+    env = {key: np.float64(value) for key, value in numbers.items()}
+    memo: dict[int, Any] = {}
+    scalars = {key: float(evaluate(root, env, Reference, memo, literal=np.float64)) for key, root in equation.scalars.items()}
+    index = float(row.member.index)
+    return reference.step(equation, {**numbers, **scalars, "index": index, **row.before, GRAD: row.grad}, dtype)
+
+
+def _with_values(case: Case, values: Mapping[str, Any]) -> Case:
+    """The case with an option changed throughout: what groups and events say of it is overruled."""
+
+    def changed(hyper: Mapping[str, Any]) -> dict[str, Any]:
+        return {**hyper, **{key: value for key, value in values.items() if key in hyper}}
+
+    groups = tuple(Group(group.params, changed(group.hyper)) for group in case.groups)
+    events = tuple(replace(event, hyper=changed(event.hyper)) for event in case.events)
+    return replace(case, hyper={**case.hyper, **values}, groups=groups, events=events)
+
+
+def _as_quirk(candidate: Candidate, rule: Rule) -> Quirk:
+    """The candidate as a departure of no library."""
+
+    def bears(site: Any) -> bool:
+        options = {option.name for option in rule.options()}
+        values = vars(site.h)
+        setting = Setting(rule, {k: v for k, v in values.items() if k in options}, {k: v for k, v in values.items() if k not in options})
+        return all(_occurs(effect, setting) for effect in candidate.effects)
+
+    return Quirk(
+        id="candidate",
+        title=candidate.sentence,
+        bindings=(),
+        when=bears,
+        effects=candidate.effects,
+        upstream="",
+        kind="defect",
+        versions="",
+        everywhere=candidate.everywhere,
+    )
+
+
+def _occurs(effect: Any, setting: Setting) -> bool:
+    """Whether an effect has something to change in a setting's equation."""
+    if isinstance(effect, LeavesZeros | Forgets) or setting.rule.converse:
+        return True
+    equation = trace(setting)
+    if isinstance(effect, Edit):
+        return _contains(equation, effect.find)
+    if isinstance(effect, Precision):
+        return any(key in equation.scalars for key in effect.scalars)
+    if isinstance(effect, GradientAfter):
+        known = {PARAM, GRAD, *equation.state, *equation.reals, *equation.scalars, *equation.kept}
+        return set(names(parse(effect.expression))) <= known
+    return not isinstance(effect, StartsAs) or effect.variable in equation.state
+
+
+@cache
+def _contains(equation: Equation, pattern: str) -> bool:
+    try:
+        apply(equation, (Edit(pattern, pattern),))
+    except CrossoptimError:
+        return False
+    return True
