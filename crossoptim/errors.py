@@ -36,5 +36,21 @@ class RunnerError(CrossoptimError):
     """A runner broke the protocol: it crashed, hung, printed rubbish, or answered something that is not a trajectory."""
 
 
+class ProtocolError(RunnerError):
+    """The other side speaks another version of the protocol."""
+
+
 class UnavailableError(CrossoptimError):
     """Something that the machine lacks (R, an R package, rpy2, torch): the message says what to install."""
+
+
+class StateError(CrossoptimError):
+    """A state file is missing or damaged, or the state of an optimizer of that class can be neither saved nor loaded."""
+
+
+class StateMismatchError(StateError):
+    """A saved state does not fit the optimizer; ``differences`` lists all that differs. Nothing was changed."""
+
+    def __init__(self, where: str, differences: list[str]) -> None:
+        self.differences = tuple(differences)
+        super().__init__(f"{where}: {'; '.join(differences)}")

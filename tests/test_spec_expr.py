@@ -17,9 +17,9 @@ from trials import settings_of_every_kind
 
 from crossoptim.errors import CrossoptimError, HyperError, UnknownNameError
 from crossoptim.golden import reference
-from crossoptim.spec.emit.objective import objective_text
 from crossoptim.spec.ecosystems import all_ecosystems, all_quirks
 from crossoptim.spec.edit import apply, match
+from crossoptim.spec.emit.objective import objective_text
 from crossoptim.spec.expr import BINARY, CALLS, Expr, Symbols, call, evaluate, literal_text, name, names, number, parse, rebuild, text, walk
 from crossoptim.spec.model import Edit, GradientAfter, Interval, QuirkSite
 from crossoptim.spec.problems import all_problems

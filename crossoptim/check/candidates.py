@@ -6,11 +6,11 @@ Everything here follows from the rule and its graph; nothing knows a library. Th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from crossoptim.golden.oracle import faithful_operations
-from crossoptim.spec.expr import Expr, call, name, names, number, text, walk
+from crossoptim.spec.expr import Expr, call, name, names, number, rebuild, text, walk
 from crossoptim.spec.model import (
     Conduct,
     Edit,
@@ -306,8 +306,20 @@ def differing(before: Equation, after: Equation) -> tuple[tuple[str, ...], tuple
         scalars = [f"{key} = {text(root)}" for key, root in equation.scalars.items()]
         return [*scalars, *(f"{key} = {value}" for key, value in equation.statements)]
 
-    ours, theirs = lines(before), lines(after)
+    ours, theirs = lines(before), lines(_shared(after))
     return tuple(line for line in ours if line not in theirs), tuple(line for line in theirs if line not in ours)
+
+
+def _shared(equation: Equation) -> Equation:
+    """The same equation with equal operations as one node, as it was before an edit's text was read."""
+    known: dict[tuple[Any, ...], Expr] = {}
+
+    def one(node: Expr, args: tuple[Expr, ...]) -> Expr:
+        return known.setdefault((node.op, node.label, node.value, *map(id, args)), Expr(node.op, args, node.label, node.value))
+
+    memo: dict[int, Expr] = {}
+    outputs = {key: rebuild(root, one, memo) for key, root in equation.outputs.items()}
+    return replace(equation, outputs=outputs)
 
 
 def rules_conduct(rule: Rule) -> Iterator[Candidate]:

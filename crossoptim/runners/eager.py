@@ -10,6 +10,7 @@ from crossoptim.optim.base import optimizer_class, specification_binding
 from crossoptim.runners.base import Description
 from crossoptim.runners.harness import Adapter, LocalRunner, Start
 from crossoptim.runners.torch_adapter import details, one_thread_float32, torch_adapter
+from crossoptim.runners.torch_memory import OURS
 
 
 class EagerRunner(LocalRunner):
@@ -21,7 +22,8 @@ class EagerRunner(LocalRunner):
 
     def open(self, start: Start) -> Adapter:
         """An optimizer of the rule or preset ``start.optimizer``."""
-        return torch_adapter(start, optimizer_class(specification_binding(start.optimizer)), number=lambda n: n)
+        made = optimizer_class(specification_binding(start.optimizer))
+        return torch_adapter(start, made, number=lambda n: n, memory=OURS if made.rule.converse else None)
 
     def settled(self) -> AbstractContextManager[None]:
         """One thread, default dtype float32."""

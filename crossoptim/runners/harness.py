@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from crossoptim.golden.json_text import read_number
 from crossoptim.golden.reference import DTYPES
 from crossoptim.golden.row import flat, read_row
 from crossoptim.runners.base import DEFAULT_TIMEOUT, Answer, Description, error_answer, unsupported_answer
+from crossoptim.spec.conversation import Memory
 from crossoptim.spec.model import shape_beside
 
 Array = NDArray[Any]
@@ -58,6 +59,9 @@ class Adapter(Protocol):
     def construct(self, groups: Sequence[GroupOptions]) -> None:
         """Make a new optimizer over the parameters as they are now."""
 
+    def add_params(self, params: Tensors) -> None:
+        """Take in parameters for a group that will be added."""
+
     def add_group(self, group: GroupOptions) -> None:
         """Add a group to the optimizer."""
 
@@ -82,8 +86,11 @@ class Adapter(Protocol):
     def step(self) -> None:
         """One update."""
 
-    def converse(self, without: Collection[str]) -> tuple[float, Evaluations]:
-        """One step of an optimizer that evaluates where it wants: what it returns, and what it saw; no gradient for ``without``."""
+    def converse(self, evaluate: Callable[[], float]) -> float:
+        """One step that asks for its evaluations: what it returns, the loss of the first one.
+
+        ``evaluate`` sets the gradients at the parameters as they stand, and returns the loss.
+        """
 
     def params(self) -> Tensors:
         """The parameters."""
@@ -100,8 +107,11 @@ class Adapter(Protocol):
     def kept(self) -> Numbers:
         """For each parameter, the numbers that are kept from step to step."""
 
-    def assign(self, params: Tensors, state: States, count: Mapping[str, int], kept: Numbers) -> None:
-        """Overwrite parameters, state, update counts and kept numbers."""
+    def memory(self) -> Memory | None:
+        """What an optimizer that chooses where to evaluate keeps between steps, in flat arrays; None for any other."""
+
+    def assign(self, params: Tensors, state: States, count: Mapping[str, int], kept: Numbers, memory: Memory | None = None) -> None:
+        """Overwrite parameters, state, update counts, kept numbers and memory."""
 
 
 class LocalRunner(ABC):
@@ -198,7 +208,16 @@ class _Loop:
     def _converse(self, adapter: Adapter, request: Mapping[str, Any], without: set[str]) -> tuple[float, Evaluations]:
         if request["mode"] != "closed":
             raise UnavailableError(f"an optimizer that chooses where to evaluate cannot {request['mode']} gradients (expected mode closed)")
-        returned, seen = adapter.converse(without)
+        seen = Evaluations.of(list(self.shapes))
+
+        def evaluate() -> float:
+            adapter.zero_gradients()
+            loss = adapter.backward()
+            adapter.drop_gradients(without)
+            seen.add(adapter.params(), loss, adapter.gradients())
+            return loss
+
+        returned = adapter.converse(evaluate)
         if not seen.loss:
             raise RunnerError("the optimizer did not evaluate its closure")
         return returned, seen

@@ -45,7 +45,7 @@ def r_child(transport: Transport, environ: Mapping[str, str] = os.environ) -> Ch
     if transport == "rscript":
         return Child("R (Rscript)", [found.rscript, "--vanilla", "-e", "crossoptim::serve()"], found.environment)
     _require_rpy2_for(found)
-    return Child("R (rpy2)", [sys.executable, "-m", "crossoptim.runners.rpy2_worker"], _worker_environment(found.environment))
+    return Child("R (rpy2)", [sys.executable, "-m", "crossoptim.runners.rpy2_worker"], worker_environment(found.environment))
 
 
 def installation(environ: Mapping[str, str] = os.environ) -> Installation:
@@ -104,10 +104,11 @@ def _require_rpy2_for(found: Installation) -> None:
         return
 
 
-def _worker_environment(environment: Mapping[str, str]) -> dict[str, str]:
+def worker_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """What a process that embeds R needs; ``python_optimizer()`` in that R starts this Python unless another is named."""
     root = str(Path(__file__).parents[2])
     path = os.pathsep.join(part for part in (root, environment.get("PYTHONPATH", "")) if part)
-    return {**environment, "RPY2_CFFI_MODE": "ABI", "PYTHONPATH": path}
+    return {"CROSSOPTIM_PYTHON": sys.executable, **environment, "RPY2_CFFI_MODE": "ABI", "PYTHONPATH": path}
 
 
 def _numbers(text: str) -> tuple[int, ...]:

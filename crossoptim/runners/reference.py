@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from sysconfig import get_platform
 from typing import Any
@@ -16,12 +17,12 @@ from crossoptim.errors import HyperError, UnavailableError
 from crossoptim.golden import oracle, reference
 from crossoptim.golden.case import Membership
 from crossoptim.golden.closure import ReferenceStepper
-from crossoptim.golden.evaluations import Evaluations
 from crossoptim.golden.trajectory import initial_state, step_env
 from crossoptim.runners import reference_schedule
 from crossoptim.runners.base import Description
 from crossoptim.runners.harness import Adapter, Array, GroupOptions, LocalRunner, Numbers, Start, States, Tensors
-from crossoptim.runners.request import objective_text
+from crossoptim.spec.conversation import Memory
+from crossoptim.spec.emit.objective import objective_text
 from crossoptim.spec.model import Problem
 from crossoptim.spec.problems import all_problems
 from crossoptim.spec.refusals import misplaced
@@ -73,6 +74,12 @@ class _Optimizer:
     def _require_places(self, groups: Sequence[Sequence[str]]) -> None:
         if sentence := misplaced(self.start.optimizer, groups):
             raise HyperError(sentence)
+
+    def add_params(self, params: Tensors) -> None:
+        self._params.update({name: value.copy() for name, value in params.items()})
+        self._gradients.update(dict.fromkeys(params))
+        self._state.update({name: {} for name in params})
+        self._count.update(dict.fromkeys(params, 0))
 
     def add_group(self, group: GroupOptions) -> None:
         self._require_places([*(params for params, _ in self._groups), group.params])
@@ -142,23 +149,33 @@ class _Optimizer:
                 self._params[name] = outputs.pop("p")
                 state.update(outputs)
 
-    def converse(self, without: Collection[str]) -> tuple[float, Evaluations]:
+    def converse(self, evaluate: Callable[[], float]) -> float:
         names, values = self._groups[0]
+        setting = resolve(self.start.optimizer, values)
+        if not setting.rule.converse:
+            return self._converse_once(evaluate)
         if self._stepper is None:
             self._stepper = ReferenceStepper({name: self._params[name].shape for name in names}, self.start.dtype)
-        seen = Evaluations.of(list(self._params))
+        losses: list[float] = []
 
-        def evaluate(point: Tensors) -> tuple[float, Mapping[str, Array | None]]:
+        def answer(point: Tensors) -> tuple[float, Mapping[str, Array | None]]:
             self._params.update(point)
-            self.zero_gradients()
-            loss = self.backward()
-            self.drop_gradients(without)
-            seen.add(self.params(), loss, self.gradients())
-            return loss, self.gradients()
+            losses.append(evaluate())
+            return losses[-1], self.gradients()
 
-        end, _ = self._stepper.step(resolve(self.start.optimizer, values), self._params, evaluate)
+        end, _ = self._stepper.step(setting, self._params, answer)
         self._params.update(end)
-        return seen.loss[0], seen
+        return losses[0]
+
+    def _converse_once(self, evaluate: Callable[[], float]) -> float:
+        params = dict(self._params)
+        self._params.update({name: self._point(name) for name in params})
+        try:
+            loss = evaluate()
+        finally:
+            self._params.update(params)
+        self.step()
+        return loss
 
     def params(self) -> Tensors:
         return dict(self._params)
@@ -178,9 +195,18 @@ class _Optimizer:
     def load(self, saved: Any) -> None:
         self._groups, self._state, self._count, self._kept, self._stepper = copy.deepcopy(saved)
 
-    def assign(self, params: Tensors, state: States, count: Mapping[str, int], kept: Numbers) -> None:
+    def memory(self) -> Memory | None:
+        if not resolve(self.start.optimizer).rule.converse:
+            return None
+        return Memory() if self._stepper is None else self._stepper.memory
+
+    def assign(self, params: Tensors, state: States, count: Mapping[str, int], kept: Numbers, memory: Memory | None = None) -> None:
         self._params.update(params)
         self._kept.update({name: dict(numbers) for name, numbers in kept.items()})
         for name, number in count.items():
             self._count[name] = number
             self._state[name] = {self.start.state[var]: value for var, value in state.get(name, {}).items()}
+        if memory is not None:
+            self._stepper = ReferenceStepper({name: self._params[name].shape for name in self._groups[0][0]}, self.start.dtype)
+            length = None if memory.length is None else reference.DTYPES[self.start.dtype](memory.length)
+            self._stepper.memory = replace(memory, length=length)

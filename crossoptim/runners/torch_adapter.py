@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from crossoptim.errors import HyperError, RunnerError
-from crossoptim.golden.evaluations import Evaluations
 from crossoptim.optim.namespace import Tensors as TensorNamespace
 from crossoptim.runners.harness import Adapter, Array, GroupOptions, Numbers, Start, States, Tensors
+from crossoptim.runners.torch_memory import Keys, read_memory, write_memory
+from crossoptim.spec.conversation import Memory
 from crossoptim.spec.expr import evaluate, parse
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
@@ -42,7 +43,9 @@ def details() -> dict[str, Any]:
     return {"torch": torch.__version__, "cpu": torch.backends.cpu.get_cpu_capability(), "default_dtype": "float32", "threads": 1}
 
 
-def torch_adapter(start: Start, make: MakeOptimizer, number: Callable[[float], Any], sparse: bool = False) -> Adapter:
+def torch_adapter(
+    start: Start, make: MakeOptimizer, number: Callable[[float], Any], sparse: bool = False, memory: Keys | None = None
+) -> Adapter:
     """An adapter.
 
     Args:
@@ -50,16 +53,18 @@ def torch_adapter(start: Start, make: MakeOptimizer, number: Callable[[float], A
         make: builds the optimizer from groups and the options of the first one.
         number: turns a step count or kept number into what the optimizer's state holds.
         sparse: whether it takes gradients as sparse tensors, of the entries that are not zero.
+        memory: what it calls its memory, where it chooses itself where to evaluate.
     """
-    return _TorchOptimizer(start, make, number, sparse)
+    return _TorchOptimizer(start, make, number, sparse, memory)
 
 
 class _TorchOptimizer:
-    def __init__(self, start: Start, make: MakeOptimizer, number: Callable[[float], Any], sparse: bool) -> None:
+    def __init__(self, start: Start, make: MakeOptimizer, number: Callable[[float], Any], sparse: bool, memory: Keys | None) -> None:
         self.start = start
         self._make = make
         self._number = number
         self._sparse = sparse
+        self._memory = memory
         self._dtype = DTYPES[start.dtype]
         self._tensors = {
             name: torch.from_numpy(value.copy()).requires_grad_(name not in start.frozen) for name, value in start.params.items()
@@ -81,6 +86,9 @@ class _TorchOptimizer:
     def construct(self, groups: Sequence[GroupOptions]) -> None:
         # some classes read an option where they are made, not in the group
         self._optimizer = self._make([self._group(group) for group in groups], **_options(groups[0].arguments if groups else {}))
+
+    def add_params(self, params: Tensors) -> None:
+        self._tensors.update({name: torch.from_numpy(value.copy()).requires_grad_() for name, value in params.items()})
 
     def add_group(self, group: GroupOptions) -> None:
         self._optimizer.add_param_group(self._group(group))
@@ -132,17 +140,8 @@ class _TorchOptimizer:
     def step(self) -> None:
         self._optimizer.step()
 
-    def converse(self, without: Collection[str]) -> tuple[float, Evaluations]:
-        seen = Evaluations.of(list(self._tensors))
-
-        def closure() -> Any:
-            self.zero_gradients()
-            loss = self.backward()
-            self.drop_gradients(without)
-            seen.add(self.params(), loss, self.gradients())
-            return torch.tensor(loss, dtype=self._dtype)
-
-        return float(self._optimizer.step(closure)), seen
+    def converse(self, evaluate: Callable[[], float]) -> float:
+        return float(self._optimizer.step(evaluate))
 
     def params(self) -> Tensors:
         return {name: _array(tensor) for name, tensor in self._tensors.items()}
@@ -169,7 +168,14 @@ class _TorchOptimizer:
             out[name] = {var: float(held[key]) for var, key in self.start.kept.items() if key in held}
         return out
 
-    def assign(self, params: Tensors, state: States, count: Mapping[str, int], kept: Numbers) -> None:
+    def memory(self) -> Memory | None:
+        return None if self._memory is None else read_memory(self._optimizer.state.get(self._first(), {}), self._memory)
+
+    def _first(self) -> Tensor:
+        first: Tensor = self._optimizer.param_groups[0]["params"][0]
+        return first
+
+    def assign(self, params: Tensors, state: States, count: Mapping[str, int], kept: Numbers, memory: Memory | None = None) -> None:
         with torch.no_grad():
             for name, value in params.items():
                 self._tensors[name].copy_(torch.from_numpy(value.copy()))
@@ -180,6 +186,8 @@ class _TorchOptimizer:
                 tensors = {self.start.state[var]: torch.from_numpy(value.copy()) for var, value in state.get(name, {}).items()}
                 numbers = {self.start.kept[key]: self._number(value) for key, value in kept.get(name, {}).items()}
                 held[self._tensors[name]] = {"step": self._number(number), **tensors, **numbers}
+        if memory is not None and self._memory is not None:
+            self._optimizer.state[self._first()] = write_memory(memory, self._memory)
 
 
 def _array(tensor: Tensor) -> Array:

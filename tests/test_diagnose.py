@@ -1,0 +1,98 @@
+"""Diagnosis: from foreign numbers back to the change that made them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from test_power import Mutant, replayed
+
+from crossoptim.check.diagnose import Diagnosis, Explainer, diagnose
+from crossoptim.golden.cases import get_case
+from crossoptim.golden.trajectory import Trajectory, golden
+from crossoptim.spec.edit import apply
+from crossoptim.spec.model import Edit
+from crossoptim.spec.trace import trace
+
+SECONDS = 60.0  # a loaded machine may be slow; what is asked is whether it is found
+
+
+def explained(case_id: str, find: str, instead: str) -> Diagnosis:
+    """The diagnosis of an implementation whose equation has ``instead`` where ours has ``find``."""
+    case = get_case(case_id)
+    equation = trace(case.base)
+    wrong = apply(equation, (Edit(find, instead),))
+    return diagnose(case, golden(case), replayed(case, Mutant(equation.id, "", wrong)), "replay", seconds=SECONDS)
+
+
+def test_a_trajectory_inside_its_bounds_needs_no_explanation() -> None:
+    case = get_case("adam/plain-ravine-f64")
+    found = diagnose(case, golden(case), golden(case), "replay")
+    assert found.sentence() == "nothing to explain: the verdict is exact"
+    assert found.tried == 0
+
+
+def test_numbers_that_no_change_gives_are_not_explained() -> None:
+    case = get_case("sgd/plain-ravine-f64")
+    truth = golden(case)
+    got = replace(truth, params={key: [row * (1 + 1e-3 * np.sin(7 * t)) for t, row in enumerate(rows)] for key, rows in truth.params.items()})
+    found = diagnose(case, truth, got, "replay", seconds=SECONDS)
+    assert not found.explanations
+    assert found.complete
+    assert found.sentence() == f"no change of {found.tried} explains it"
+
+
+@pytest.mark.parametrize(
+    "case_id, find, instead, after",
+    [
+        ("sgd/decay-injected-f32", "weight_decay * p", "weight_decay * index", "p_new = p - lr * (g + weight_decay * index)"),
+        ("sgd/decay-injected-f64", "g + weight_decay * p", "g - weight_decay * p", "p_new = p - lr * (g - weight_decay * p)"),
+        ("adam/plain-injected-f64", "1 - beta2 ** t", "1 - beta2 ** (t + 1)", "root_bias2 = sqrt(1 - beta2 ** (t + 1))"),
+        ("adam/plain-injected-f64", "m + mix1 * (g - m)", "m + mix2 * (g - m)", "m_new = m + mix2 * (g - m)"),
+        ("adam/plain-ravine-f64", "sqrt(A) / B", "sqrt(A) * B", "p_new = p - step_size * m_new / (sqrt(v_new) * root_bias2 + eps)"),
+        ("rmsprop/plain-ravine-f64", "sqrt(A)", "A", "p_new"),
+        ("nadam/plain-injected-f64", "m + A * (g - m)", "m - A * (g - m)", "m_new = m - "),
+    ],
+)
+def test_a_single_edit_is_found_by_the_numbers_alone(case_id: str, find: str, instead: str, after: str) -> None:
+    found = explained(case_id, find, instead)
+    assert found.judgement.verdict == "diverges"
+    assert any(line.startswith(after) for explanation in found.explanations for line in explanation.after), found.sentence()
+
+
+@pytest.mark.parametrize(
+    "case_id, values, sentence",
+    [
+        ("adam/plain-injected-f64", {"eps_placement": "inside"}, "eps_placement is 'inside'"),
+        ("adam/plain-injected-f64", {"eps": 0.0}, "eps is 0: its term is missing"),
+        ("adam/amsgrad-injected-f64", {"amsgrad": False}, "amsgrad is false"),
+        ("rmsprop/all_options-injected-f64", {"alpha": 0.99}, "alpha keeps its default 0.99: the option is not heeded"),
+        ("sgd/decay-injected-f64", {"weight_decay": 0.0}, "weight_decay keeps its default 0.0: the option is not heeded"),
+    ],
+)
+def test_a_variant_and_an_option_that_is_not_heeded_are_named(case_id: str, values: dict[str, Any], sentence: str) -> None:
+    case = get_case(case_id)
+    got = golden(replace(case, hyper={**case.hyper, **values}))
+    found = diagnose(case, golden(case), got, "replay", seconds=SECONDS)
+    assert found.explanations[0].sentence.startswith(sentence), found.sentence()
+
+
+def test_what_explained_one_case_is_tried_first_on_the_next() -> None:
+    explainer = Explainer(searches=1)
+    sentences = []
+    for case_id in ("sgd/decay-injected-f32", "sgd/decay-injected-f64"):
+        case = get_case(case_id)
+        wrong = apply(trace(case.base), (Edit("weight_decay * p", "weight_decay * index"),))
+        got: Trajectory = replayed(case, Mutant(trace(case.base).id, "", wrong))
+        sentences.append(explainer.sentence("somebody's", case, golden(case), got, "replay", ()))
+    assert all("replaced by the parameter's 1-based index in its group" in sentence for sentence in sentences)
+
+
+def test_when_no_search_is_left_the_command_is_named() -> None:
+    case = get_case("sgd/decay-injected-f32")
+    wrong = apply(trace(case.base), (Edit("weight_decay * p", "weight_decay * index"),))
+    got = replayed(case, Mutant(trace(case.base).id, "", wrong))
+    said = Explainer(searches=0).sentence("r-torch", case, golden(case), got, "replay", ())
+    assert said == "crossoptim diagnose sgd/decay-injected-f32 -r r-torch looks for the reason"
