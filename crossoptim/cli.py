@@ -320,6 +320,37 @@ def export(
 
 
 @app.command()
+def generate(
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="DIR", help="The root of a checkout (default: this one).")
+    ] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Write nothing; exit 1 if a file would change.")] = False,
+) -> None:
+    """Generate the code that follows from the specification: the R package's optimizers for R torch.
+
+    Example:
+      crossoptim generate --verify
+    """
+    from crossoptim.check.result import plural
+    from crossoptim.golden.fixture import root
+    from crossoptim.golden.json_text import write_whole
+    from crossoptim.spec.emit.generated import GENERATED, outdated
+
+    folder = output or root().parent
+    for name in GENERATED:
+        if not (folder / name).parent.is_dir():
+            raise CrossoptimError(f"{folder}: has no folder {Path(name).parent} (expected the root of a checkout)")
+    stale = outdated(folder)
+    for path, text in stale.items():
+        if verify:
+            out.print(f"  would change: {path}", soft_wrap=True, markup=False)
+        else:
+            write_whole(path, text)
+    out.print(f"{plural(len(GENERATED), 'file')}, {len(stale)} {'out of date' if verify else 'changed'}")
+    raise typer.Exit(1 if verify and stale else 0)
+
+
+@app.command()
 def check(
     select: Select = None,
     runner: Runners = None,
@@ -387,6 +418,48 @@ def check(
     for name, why in missed.items():
         _complain(f"{name}: nothing was judged ({why})")
     raise typer.Exit(2 if missed else 1 if summary["unexpected"] else 0)
+
+
+@app.command()
+def diagnose(
+    case: Annotated[str, typer.Argument(metavar="CASE", help="A case's id, or a pattern.")],
+    runner: Runners = None,
+    mode: Annotated[
+        list[ModeName] | None, typer.Option("--mode", "-m", help="How to run (default: replay and closed). Repeatable.")
+    ] = None,
+    transport: Transport = TransportName.auto,
+    source: Annotated[SourceName, typer.Option(help="What to explain: auto is live where installed, else recorded.")] = SourceName.auto,
+    command: Annotated[
+        list[str] | None, typer.Option("--command", metavar="[NAME=]COMMAND", help="A program that speaks the protocol. Repeatable.")
+    ] = None,
+    ignore_quirk: Annotated[
+        list[str] | None, typer.Option("--ignore-quirk", metavar="ID", help="Explain as if this quirk were not known.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="How long a search may take.")] = 30.0,
+    fixtures: FixturesDir = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Explain why an implementation differs: the variant or the single change of the equation that gives its numbers.
+
+    Exit code 0 when nothing diverges, 1 when something does, 2 on bad usage.
+
+    Examples:
+      crossoptim diagnose sgd/decay-injected-f64 -r r-torch --ignore-quirk r-torch/sgd/weight-decay-adds-index
+      crossoptim diagnose 'adam/*' --command "mine=./my-adapter"
+    """
+    from crossoptim.runners.campaign import Campaign
+
+    campaign = Campaign(
+        fixtures=_fixtures(fixtures), implementations=runner, modes=mode, transport=transport, source=source,
+        commands=command or (), ignored_quirks=ignore_quirk or (),
+    )  # fmt: skip
+    cases = _load(campaign.fixtures, [case])
+    with _progress("diagnose", campaign.size(cases)) as (tick, _):
+        found = campaign.diagnose(cases, seconds, tick)
+    _emit({"schema": "crossoptim/diagnosis/1", "diagnoses": [each.as_json() for each in found]}, json_file)
+    for each in found:
+        each.print(_screen(json_file))
+    raise typer.Exit(1 if any(each.diagnosis.judgement.verdict == "diverges" for each in found) else 0)
 
 
 @app.command()

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 from rich.console import Console
 
-from crossoptim.check.diagnose import Explainer
+from crossoptim.check.diagnose import Diagnosis, Explainer
 from crossoptim.check.result import Result, asked_for, plural, tally
 from crossoptim.check.verdict import Judgement
 from crossoptim.errors import CrossoptimError, RunnerError, UnavailableError, UnknownNameError
@@ -26,6 +26,7 @@ from crossoptim.golden.trajectory import Trajectory
 from crossoptim.runners import parallel, recorded
 from crossoptim.runners.base import DEFAULT_TIMEOUT, Answer, Description, Runner
 from crossoptim.runners.command import CommandRunner
+from crossoptim.runners.diagnosed import Diagnosed
 from crossoptim.runners.kinds import TAIL, Judged, Kind, kind_of
 from crossoptim.runners.r import Transport, r_child
 from crossoptim.runners.registry import IMPLEMENTATIONS, Implementation, Runners, get_implementation
@@ -196,6 +197,32 @@ class Campaign:
                 for command in self.commands:
                     command.close()
         return {column.implementation.name: found[column.implementation.name] for column in columns}
+
+    def diagnose(self, cases: Golden, seconds: float, tick: Tick = _quiet) -> list[Diagnosed]:
+        """Run, judge and explain: one entry for each implementation, case and mode."""
+        with Runners(self._transport()) as runners:
+            try:
+                out: list[Diagnosed] = []
+                for column in self._columns(runners):
+                    asked = _Patience(column.runner, self.timeout) if column.runner else None
+                    for case, golden in cases:
+                        tick(f"{column.implementation.name}: {case.id}")
+                        out += self._diagnose(column, asked, case, golden, seconds)
+            finally:
+                for command in self.commands:
+                    command.close()
+        return out
+
+    def _diagnose(self, column: _Column, asked: _Patience | None, case: AnyCase, golden: Any, seconds: float) -> Iterator[Diagnosed]:
+        kind, implementation = kind_of(case), column.implementation
+        answers = self._answers(column, asked, case, golden)
+        judge = kind.judge(implementation, case, golden, self.ignored)
+        for mode in kind.modes(case, self.modes):
+            answer = answers(mode)
+            found = Diagnosis(answer if isinstance(answer, Judgement) else judge(answer, mode))
+            if found.judgement.verdict == "diverges":
+                found = kind.diagnose(implementation, case, golden, Judged(answer, mode, self.ignored), seconds) or found
+            yield Diagnosed(case.id, implementation.name, column.version, mode, found)
 
     def found(self) -> list[dict[str, str]]:
         """Each implementation with what answers for it here: its version, and ``live``, ``recorded`` or why there is nothing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from crossoptim.check.judge import Judge
+from crossoptim.check.diagnose import diagnose
 from crossoptim.check.verdict import Finding, Judgement
 from crossoptim.errors import RunnerError
 from crossoptim.golden.cases import get_case
@@ -20,7 +20,7 @@ MODES = ("replay", "closed", "lockstep")
 def judge(message: Mapping[str, Any]) -> Answer:
     """The verdict on ``message["trajectory"]``, a trajectory of the case ``message["case"]`` as a ``run`` answers it.
 
-    With an ``implementation``, that library's known quirks explain what they predict.
+    With an ``implementation``, that library's known quirks explain what they predict; what diverges all the same is diagnosed.
 
     Raises:
         UnknownNameError: there is no such case or implementation.
@@ -32,7 +32,9 @@ def judge(message: Mapping[str, Any]) -> Answer:
     name = message.get("implementation")
     quirks = get_implementation(name).quirks(case.base) if name else []
     trajectory = read_trajectory({"trajectory": message["trajectory"]}, case, f"{name or 'trajectory'}, {case.id}")
-    return _answer(Judge(case, golden(case), quirks).judge(trajectory, mode))
+    found = diagnose(case, golden(case), trajectory, mode, quirks)
+    answer = _answer(found.judgement)
+    return {**answer, "diagnosis": found.sentence()} if found.judgement.verdict == "diverges" else answer
 
 
 def _answer(judgement: Judgement) -> Answer:

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from crossoptim.check.diagnose import Explainer
+from crossoptim.check.diagnose import Diagnosis, Explainer, diagnose
 from crossoptim.check.judge import Judge
 from crossoptim.check.verdict import Judgement
 from crossoptim.errors import CrossoptimError
 from crossoptim.golden.case import Case
 from crossoptim.golden.refusals.case import RefusalCase
 from crossoptim.golden.schedules.case import ScheduleCase
+from crossoptim.golden.trajectory import Trajectory
 from crossoptim.runners import recorded, refusals, schedules
 from crossoptim.runners.refusals import Run
 from crossoptim.runners.registry import Implementation
@@ -56,6 +57,10 @@ class Kind(ABC):
         """Why an answer diverges; empty where nothing is searched for."""
         return ""
 
+    def diagnose(self, implementation: Implementation, case: Any, golden: Any, judged: Judged, seconds: float) -> Diagnosis | None:
+        """The diagnosis of an answer that diverges; None where nothing is searched for."""
+        return None
+
     @abstractmethod
     def text(self, implementation: Implementation, case: Any, golden: Any, answers: Mapping[Mode, Any]) -> str:
         """A recording; raises :class:`~crossoptim.errors.RunnerError` for an answer that breaks the protocol."""
@@ -69,9 +74,12 @@ class _Trajectories(Kind):
     """Runs of optimizers."""
 
     def explain(self, implementation: Implementation, case: Any, golden: Any, judged: Judged, explainer: Explainer) -> str:
-        quirks = _quirks(implementation, case, judged.ignored)
-        trajectory = read_trajectory(judged.answer, case, f"{implementation.name}, {case.id}")
-        return explainer.sentence(implementation.name, case, golden, trajectory, judged.mode, quirks)
+        quirks, got = _quirks(implementation, case, judged.ignored), _read(implementation, case, judged)
+        return explainer.sentence(implementation.name, case, golden, got, judged.mode, quirks)
+
+    def diagnose(self, implementation: Implementation, case: Any, golden: Any, judged: Judged, seconds: float) -> Diagnosis | None:
+        quirks, got = _quirks(implementation, case, judged.ignored), _read(implementation, case, judged)
+        return diagnose(case, golden, got, judged.mode, quirks, seconds)
 
     def modes(self, case: Any, wanted: Sequence[Mode]) -> list[Mode]:
         if case.base.rule.converse:
@@ -115,6 +123,10 @@ class _Trajectories(Kind):
 
 def _quirks(implementation: Implementation, case: Case, ignored: Collection[str]) -> list[Quirk]:
     return [quirk for quirk in implementation.quirks(case.base) if quirk.id not in ignored]
+
+
+def _read(implementation: Implementation, case: Case, judged: Judged) -> Trajectory:
+    return read_trajectory(judged.answer, case, f"{implementation.name}, {case.id}")
 
 
 class _Once(Kind):
