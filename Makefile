@@ -1,7 +1,7 @@
 # make with no target lists the targets.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup check test lint ruff mypy test-r test-python clean
+.PHONY: help setup check test lint ruff mypy lint-r check-r test-r test-python vignette clean
 
 # The package asks for any recent torch; this pin takes a CPU build where one is at hand, instead of gigabytes of CUDA.
 TORCH ?= torch==2.13.0
@@ -13,6 +13,10 @@ export PATH := $(PATH)$(if $(R_HOME),:$(R_HOME)/bin)
 BIN := .venv/bin
 R_TESTS := testthat::test_dir("r/tests/testthat", package = "crossoptim", load_package = "installed", \
 	reporter = "check", stop_on_warning = TRUE)
+R_ENV := R_LIBS="$(CURDIR)/.venv/lib/R/library:$$R_LIBS" OMP_NUM_THREADS=1 \
+	CROSSOPTIM_PYTHON="$(CURDIR)/$(BIN)/python" CROSSOPTIM_FIXTURES="$(CURDIR)/fixtures/v1"
+IF_R := if [ -e .venv/.r ]; then
+ELSE_SAY := else echo "R is not asked: its set-up is not whole (the lines above that say missing)"; [ "$$CI" != true ]; fi
 R_SOURCES := $(shell find r -not -path 'r/tests*')
 
 help: ## This list
@@ -30,10 +34,10 @@ setup: .venv/.python .venv/.r ## Python and R environment in .venv (quick when n
 check: setup ## Judge every implementation found here (ARGS="--select 'adam/*'")
 	@$(BIN)/crossoptim check $(ARGS)
 
-test: setup ## Lint, then R's and Python's tests; all of them run even when one fails
-	@$(MAKE) --no-print-directory --keep-going lint test-r test-python
+test: setup ## Lint, then R CMD check and Python's tests; all of them run even when one fails
+	@$(MAKE) --no-print-directory --keep-going lint check-r test-python
 
-lint: ruff mypy ## ruff and mypy
+lint: ruff mypy lint-r ## ruff and mypy; lintr, and whether roxygen2's pages are those committed
 
 ruff: setup
 	$(BIN)/ruff check --output-format=concise .
@@ -41,15 +45,17 @@ ruff: setup
 mypy: setup
 	$(BIN)/mypy
 
-test-r: setup ## The R package's tests; a warning fails
-	@if [ -e .venv/.r ]; then \
-		export R_LIBS="$(CURDIR)/.venv/lib/R/library:$$R_LIBS" OMP_NUM_THREADS=1 && \
-		export CROSSOPTIM_PYTHON="$(CURDIR)/$(BIN)/python" CROSSOPTIM_FIXTURES="$(CURDIR)/fixtures/v1" && \
-		Rscript --vanilla -e '$(R_TESTS)'; \
-	else \
-		echo "R's tests are not run: its set-up is not whole (the lines above that say missing)"; \
-		[ "$$CI" != true ]; \
-	fi
+lint-r: setup
+	@$(IF_R) Rscript --vanilla .ci/lint.R; $(ELSE_SAY)
+
+check-r: setup ## R CMD check of the R package's tarball, with R torch and Python and without; a warning or note fails
+	@$(IF_R) .ci/check-r; $(ELSE_SAY)
+
+test-r: setup ## The R package's tests alone; a warning fails
+	@$(IF_R) $(R_ENV) Rscript --vanilla -e '$(R_TESTS)'; $(ELSE_SAY)
+
+vignette: setup ## Keep anew what the R vignette prints where R torch and Python are (r/vignettes/recorded)
+	@mkdir -p build && cd build && $(R_ENV) CROSSOPTIM_RECORDED="$(CURDIR)/r/vignettes/recorded" R CMD build ../r
 
 test-python: setup ## pytest (ARGS="-k adam")
 	@$(BIN)/pytest -n 2 $(ARGS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 __version__ = "0.1.0"
+_STATE = ("load_optimizer_state", "save_optimizer_state")
 
 
 def __getattr__(name: str) -> Any:
@@ -12,6 +13,8 @@ def __getattr__(name: str) -> Any:
     from importlib.util import find_spec
 
     if not name.startswith("_"):
+        if name in _STATE:
+            return getattr(import_module(f"{__name__}.state"), name)
         if find_spec(f"{__name__}.{name}"):
             return import_module(f"{__name__}.{name}")
         optim = import_module(f"{__name__}.optim")
@@ -23,4 +26,4 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     from crossoptim import optim
 
-    return sorted([*globals(), *optim.__all__])
+    return sorted([*globals(), *optim.__all__, *_STATE])

@@ -74,7 +74,7 @@ def implementations() -> Rows:
     """Everything that can be judged, with what answers for it here."""
     from crossoptim.runners.campaign import Campaign
 
-    return [{**row, "ecosystem": IMPLEMENTATIONS[row["name"]].ecosystem or ""} for row in Campaign(root()).found()]
+    return [{**row, "ecosystem": IMPLEMENTATIONS[row["name"]].ecosystem or ""} for row in Campaign(root(), list(IMPLEMENTATIONS)).found()]
 
 
 def ecosystems() -> Rows:

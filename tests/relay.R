@@ -17,7 +17,7 @@ constructor <- function(job) {
     named <- Filter(function(binding) binding$optimizer == job$optimizer, own("optimizer_bindings"))[[1]]
     return(list(make = getExportedValue("crossoptim", named$name), binding = named))
   }
-  classes <- own("library_of")(gsub("-", "_", job$library))
+  classes <- own("library_classes")(job$library)
   list(make = getExportedValue("torch", job$class), binding = classes[[job$class]])
 }
 

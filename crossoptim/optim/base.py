@@ -58,28 +58,7 @@ class RuleOptimizer(torch.optim.Optimizer):
 
     def setting(self, group: Mapping[str, Any]) -> Setting:
         """A parameter group's options in the specification's vocabulary, validated."""
-        values: dict[str, Any] = dict(self.binding.switches)
-        for foreign, ours in self.binding.args.items():
-            given = group[foreign]
-            if isinstance(ours, str):
-                values[ours] = self._ours(foreign, given)
-            elif isinstance(given, tuple | list) and len(given) == len(ours):
-                values.update(zip(ours, given, strict=True))
-            else:
-                raise HyperError(f"{self.binding.name}: {foreign} = {given!r} is not {len(ours)} numbers (expected {', '.join(ours)})")
-        values.update((s.name, group[s.name]) for s in self.rule.switches if s.name not in values)
-        return self.rule.resolve(values)
-
-    def _ours(self, foreign: str, given: Any) -> Any:
-        """What the specification calls a foreign argument's value."""
-        spellings = self.binding.spellings.get(foreign)
-        if not spellings:
-            return given
-        for ours, theirs in spellings.items():
-            if given == theirs:
-                return ours
-        expected = ", ".join(map(repr, spellings.values()))
-        raise HyperError(f"{self.binding.name}: {foreign} = {given!r} is not known (expected one of {expected})")
+        return read_setting(self.binding, group)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -150,6 +129,38 @@ class RuleOptimizer(torch.optim.Optimizer):
             with torch.no_grad():
                 for p, value in moved:
                     p.copy_(value)
+
+
+def read_setting(binding: Binding, group: Mapping[str, Any]) -> Setting:
+    """A parameter group's options, under a binding's argument names, in the specification's vocabulary.
+
+    Raises:
+        HyperError: for a value that the rule does not take.
+    """
+    rule = get_rule(binding.rule)
+    values: dict[str, Any] = dict(binding.switches)
+    for foreign, ours in binding.args.items():
+        given = group[foreign]
+        if isinstance(ours, str):
+            values[ours] = _ours(binding, foreign, given)
+        elif isinstance(given, tuple | list) and len(given) == len(ours):
+            values.update(zip(ours, given, strict=True))
+        else:
+            raise HyperError(f"{binding.name}: {foreign} = {given!r} is not {len(ours)} numbers (expected {', '.join(ours)})")
+    values.update((s.name, group[s.name]) for s in rule.switches if s.name not in values and s.name in group)
+    return rule.resolve(values)
+
+
+def _ours(binding: Binding, foreign: str, given: Any) -> Any:
+    """What the specification calls a foreign argument's value."""
+    spellings = binding.spellings.get(foreign)
+    if not spellings:
+        return given
+    for ours, theirs in spellings.items():
+        if given == theirs:
+            return ours
+    expected = ", ".join(map(repr, spellings.values()))
+    raise HyperError(f"{binding.name}: {foreign} = {given!r} is not known (expected one of {expected})")
 
 
 def exact_scalars(setting: Setting, t: int, kept: Mapping[str, float]) -> dict[str, float]:

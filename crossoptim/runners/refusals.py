@@ -84,6 +84,8 @@ def _react(implementation: Implementation, case: RefusalCase, probe: Probe, run:
     binding = binding_of(implementation, case)
     if binding and (missing := _missing(binding, probe)):
         return Reaction("unsupported", f"{binding.name} has no argument for {missing}")
+    if binding and implementation.own and probe.kind == "default" and (needed := [a for a in binding.args if a not in binding.defaults]):
+        return Reaction("unsupported", f"{binding.name} has no default for {', '.join(needed)}")
     answer = run(request(implementation, case, probe))
     if answer["outcome"] == "unsupported":
         known = probe.kind == "unknown" and UNKNOWN in answer["reason"]

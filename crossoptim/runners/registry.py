@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from types import TracebackType
@@ -15,6 +16,7 @@ from crossoptim.runners.r import Transport, r_child
 from crossoptim.runners.request import Mode, run_request, specification, unsupported
 from crossoptim.spec.ecosystems import get_ecosystem
 from crossoptim.spec.model import Binding, Quirk, Setting, lookup
+from crossoptim.spec.r_functions import r_function
 
 if TYPE_CHECKING:
     from crossoptim.golden.case import Case
@@ -29,7 +31,8 @@ class Implementation:
     """A column of the report.
 
     ``ecosystem`` whose names it speaks, None for the specification's own; ``module`` that makes its runner in this process, None for R;
-    ``evaluates_specification``: it is sent the equation's text and scalars.
+    ``evaluates_specification``: it is sent the equation's text and scalars; ``own``: finds its class of ours, where that has names of its
+    own; ``default``: whether it is judged unless others are named.
     """
 
     name: str
@@ -37,9 +40,13 @@ class Implementation:
     ecosystem: str | None = None
     module: str | None = None
     evaluates_specification: bool = False
+    own: Callable[[Setting], Binding | None] | None = None
+    default: bool = True
 
     def binding(self, setting: Setting) -> Binding | None:
-        """The foreign class for a setting; None where there is none, or none is needed."""
+        """The class for a setting; None where there is none, or none is needed."""
+        if self.own:
+            return self.own(setting)
         return get_ecosystem(self.ecosystem).binding(setting) if self.ecosystem else None
 
     def quirks(self, setting: Setting) -> list[Quirk]:
@@ -52,7 +59,7 @@ class Implementation:
 
     def unsupported(self, case: Case) -> str | None:
         """Why it cannot run a case, or None."""
-        return unsupported(self.binding(case.base), case) if self.ecosystem else None
+        return unsupported(self.binding(case.base), case) if self.ecosystem or self.own else None
 
     def request(self, case: Case, golden: Trajectory, mode: Mode) -> dict[str, Any]:
         """The ``run`` request of a case."""
@@ -71,6 +78,7 @@ IMPLEMENTATIONS = {
         Implementation("base-r", "base R", evaluates_specification=True),
         Implementation("r-torch", "R torch", "r_torch"),
         Implementation("r-torch-ignite", "R torch ignite", "r_torch_ignite"),
+        Implementation("r-crossoptim", "crossoptim on R torch", own=r_function, default=False),
     )
 }
 

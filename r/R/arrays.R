@@ -11,7 +11,8 @@ shape_of <- function(x) {
 
 row_of <- function(x) {
   if (is_torch(x)) {
-    as.double(as.array(x$detach()$flatten()))
+    dense <- if (x$is_sparse()) x$to_dense() else x
+    as.double(as.array(dense$detach()$flatten()$cpu()))
   } else if (length(dim(x)) > 1) {
     as.double(aperm(x))
   } else {

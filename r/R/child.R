@@ -1,22 +1,40 @@
-# A child process that speaks the protocol on its standard streams.
+# A child process that speaks the protocol on its standard streams. Once it has failed it is ended, and stays so.
 
-start_child <- function(command, args, timeout) {
+start_child <- function(command, args, timeout) { # nolint: cyclocomp_linter.
   errors <- tempfile("crossoptim-", fileext = ".stderr")
+  label <- paste(c(command, args), collapse = " ")
   process <- tryCatch(
     processx::process$new(
       command, args,
-      stdin = "|", stdout = "|", stderr = errors, encoding = "UTF-8", cleanup = TRUE
+      stdin = "|", stdout = "|", stderr = errors, encoding = "UTF-8", cleanup_tree = TRUE
     ),
     error = function(e) {
-      abort(sprintf("%s does not start (%s)", command, conditionMessage(e)), "crossoptim_python_error")
+      why <- strsplit(conditionMessage(e), "\n")[[1]][1]
+      abort(sprintf("%s does not start (%s)", command, why), "crossoptim_python_error")
     }
   )
+  # Why it cannot be asked any more.
+  gone <- NULL
+
+  end <- function(why) {
+    if (is.null(gone)) {
+      gone <<- why
+      tryCatch(process$kill_tree(), error = function(e) process$kill())
+      process$wait(5000)
+      unlink(errors)
+    }
+  }
+
+  fail <- function(message, class = "crossoptim_child_error", ...) {
+    end(message)
+    abort(message, class, ...)
+  }
 
   ended <- function() {
     process$wait(1000)
     said <- if (file.exists(errors)) readLines(errors, warn = FALSE) else character()
     if (any(grepl("No module named '?crossoptim", said))) {
-      abort(
+      fail(
         sprintf(
           "%s has no crossoptim (install it there, or name another Python in options(crossoptim.python = ))",
           command
@@ -24,23 +42,26 @@ start_child <- function(command, args, timeout) {
         "crossoptim_python_error"
       )
     }
-    abort(
+    status <- process$get_exit_status()
+    fail(
       sprintf(
         "%s ended without an answer (exit status %s): %s",
-        paste(c(command, args), collapse = " "), format(process$get_exit_status() %||% "unknown"),
+        label, if (is.null(status)) "unknown" else format(status),
         if (length(said) > 0) utils::tail(said, 1) else "it wrote nothing to standard error"
       ),
-      "crossoptim_child_error",
       stderr = said
     )
   }
 
   late <- function() {
-    process$kill()
-    abort(
-      sprintf("%s gave no answer in %g s; it was ended", paste(c(command, args), collapse = " "), timeout),
+    fail(
+      sprintf("%s gave no answer in %g s; it was ended", label, timeout),
       c("crossoptim_timeout_error", "crossoptim_child_error")
     )
+  }
+
+  nonsense <- function(what, line) {
+    fail(sprintf("%s %s: %s; it was ended", label, what, strtrim(line, 80)))
   }
 
   write <- function(text, deadline) {
@@ -67,33 +88,39 @@ start_child <- function(command, args, timeout) {
   }
 
   ask <- function(request) {
+    if (!is.null(gone)) {
+      abort(sprintf("the Python process is gone: %s", gone), "crossoptim_child_error")
+    }
+    text <- to_json(request)
+    # An interrupted question would leave its answer to the next one.
+    answered <- FALSE
+    on.exit(if (!answered) end("it was interrupted before it had answered"))
     deadline <- Sys.time() + timeout
-    write(to_json(request), deadline)
+    stray <- process$read_output_lines(1)
+    if (length(stray) > 0) nonsense("spoke unasked", stray)
+    write(text, deadline)
     line <- read(deadline)
-    answer <- tryCatch(from_json(line), error = function(e) {
-      abort(sprintf("%s answered something that is not JSON: %s", command, strtrim(line, 80)), "crossoptim_child_error")
-    })
-    switch(as.character(answer$outcome %||% "none"),
+    answer <- tryCatch(from_json(line), error = function(e) nonsense("answered something that is not JSON", line))
+    outcome <- if (is.list(answer)) answer[["outcome"]]
+    if (!is.character(outcome) || !outcome %in% c("ok", "unsupported", "error")) {
+      nonsense("gave an answer without an outcome", line)
+    }
+    answered <- TRUE
+    switch(outcome,
       ok = answer,
-      unsupported = unsupported(answer$reason),
+      unsupported = unsupported(as.character(answer$reason)),
       error = abort(
-        answer$message, "crossoptim_remote_error",
+        as.character(answer$message),
+        c(if (identical(answer$class, "ProtocolError")) "crossoptim_protocol_error", "crossoptim_remote_error"),
         remote_class = answer$class, traceback = answer$traceback
-      ),
-      abort(sprintf("%s gave an answer without an outcome: %s", command, strtrim(line, 80)), "crossoptim_child_error")
+      )
     )
   }
 
-  stop <- function() {
-    if (process$is_alive()) {
-      try(write(to_json(list(command = "stop")), Sys.time() + 1), silent = TRUE)
-      process$wait(2000)
-      process$kill()
-    }
-    unlink(errors)
-  }
-
-  list(ask = ask, stop = stop, alive = process$is_alive, pid = process$get_pid)
+  list(
+    ask = ask, fail = fail, stop = function() end("it was closed"), alive = process$is_alive, pid = process$get_pid,
+    label = label
+  )
 }
 
 # `package` is the folder in which this package is installed.

@@ -34,13 +34,13 @@ fixture <- function(name) {
 
 #' The specification
 #'
-#' What the package knows of optimizers, as it is exported from crossoptim's Python package: equations as expression text,
-#' hyperparameters, state, published variants, problems, schedules, and what each library calls them.
+#' What the package knows of optimizers, as it is exported from crossoptim's Python package: equations as expression
+#' text, hyperparameters, state, published variants, problems, schedules, and what each library calls them.
 #'
-#' @return A list, the contents of `spec.json`: `rules` (an optimizer's name to its hyperparameters, switches and state),
-#'   `equations` (for [reference_step()] and [reference_scalars()]; `rule` and `when` say whose each is and for which
-#'   settings), `schedules`, `problems`, `ecosystems` (a library's classes, and its departures; see [known_quirks()]), and
-#'   `flags` (what can go wrong in a golden case).
+#' @return A list, the contents of `spec.json`: `rules` (an optimizer's name to its hyperparameters, switches and
+#'   state), `equations` (for [reference_step()] and [reference_scalars()]; `rule` and `when` say whose each is and for
+#'   which settings), `schedules`, `problems`, `ecosystems` (a library's classes, and its departures; see
+#'   [known_quirks()]), and `flags` (what can go wrong in a golden case).
 #' @examples
 #' names(specification()$rules)
 #' Filter(function(equation) equation$rule == "lion", specification()$equations)[[1]]$update

@@ -27,3 +27,17 @@ compile_objective <- function(objective, params, dtype) {
   values <- c(params, lapply(objective$data, as_tensor, dtype = dtype))
   function() evaluate_statements(calls, values, functions)$loss
 }
+
+# The same text as a function of a named list of numeric vectors, in base R.
+plain_objective <- function(objective) {
+  functions <- list2env(
+    list(
+      `(` = identity, `+` = `+`, `-` = `-`, `*` = `*`, `/` = `/`, `^` = `^`,
+      sum = sum, exp = exp, log = log, tanh = tanh, sqrt = sqrt
+    ),
+    parent = emptyenv()
+  )
+  calls <- parse_statements(objective$statements, as.double)
+  data <- lapply(objective$data, function(tensor) read_row(tensor$data))
+  function(params) evaluate_statements(calls, c(params, data), functions)$loss
+}

@@ -5,7 +5,8 @@ implementations <- function() {
   list(
     "base-r" = list(describe = describe_base_r, run = run_base_r),
     "r-torch" = torch,
-    "r-torch-ignite" = torch
+    "r-torch-ignite" = torch,
+    "r-crossoptim" = list(describe = describe_own_torch, run = run_own_torch)
   )
 }
 

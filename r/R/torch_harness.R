@@ -1,12 +1,19 @@
 # Runs a case with an optimizer of R torch and records every step.
 
+# R torch is only suggested: what needs it says so.
+need_torch <- function() {
+  missing <- if (!requireNamespace("torch", quietly = TRUE)) {
+    "R torch is not installed (install.packages(\"torch\"))"
+  } else if (!torch::torch_is_installed()) {
+    "R torch has no libtorch (torch::install_torch())"
+  }
+  if (!is.null(missing)) {
+    abort(missing, c("crossoptim_torch_missing", "crossoptim_unsupported"))
+  }
+}
+
 require_torch <- function() {
-  if (!requireNamespace("torch", quietly = TRUE)) {
-    unsupported("R torch is not installed (install.packages(\"torch\"))")
-  }
-  if (!torch::torch_is_installed()) {
-    unsupported("R torch has no libtorch (torch::install_torch())")
-  }
+  need_torch()
   # The conditions of a parity run: one thread, and the default dtype that users have.
   torch::torch_set_num_threads(1)
   torch::torch_set_default_dtype(torch::torch_float32())
@@ -76,6 +83,14 @@ finish_loss <- function(copies) {
   lapply(finish_rows(copies), function(row) if (!is.null(row)) as.double(row))
 }
 
+# An optimizer of this package.
+own_optimizer_class <- function(name) {
+  if (!name %in% names(optimizer_bindings)) {
+    unsupported(sprintf("crossoptim %s has no %s", utils::packageVersion("crossoptim"), name))
+  }
+  get(name, envir = topenv())
+}
+
 optimizer_class <- function(name) {
   if (!startsWith(name, "optim_") || !name %in% getNamespaceExports("torch")) {
     unsupported(sprintf("R torch %s has no %s", utils::packageVersion("torch"), name))
@@ -83,24 +98,33 @@ optimizer_class <- function(name) {
   getExportedValue("torch", name)
 }
 
-read_arguments <- function(arguments) {
+read_arguments <- function(arguments, combine = unlist) {
   lapply(arguments, function(value) {
-    if (is.list(value)) unlist(lapply(value, read_argument)) else read_argument(value)
+    if (is.list(value)) combine(lapply(value, read_argument)) else read_argument(value)
   })
 }
 
+# R's vectors have one type: of TRUE beside a number they make the number 1. This package's optimizers take lists too.
+vector_or_list <- function(parts) {
+  if (length(unique(vapply(parts, typeof, ""))) == 1) unlist(parts) else parts
+}
+
 read_argument <- function(value) {
+  if (is.null(value)) {
+    return(NA_real_)
+  }
   if (is.logical(value) || (is.character(value) && !value %in% c("NaN", "Inf", "-Inf"))) value else read_number(value)
 }
 
 # The optimizer under test, over a named list of parameters; knows in which order it holds them.
 new_subject <- function(optimizer, params) {
-  class <- optimizer_class(optimizer$name)
+  class <- optimizer$class %||% optimizer_class(optimizer$name)
   as_group <- function(group) {
     # NULL: the class finds it itself.
-    arguments <- read_arguments(Filter(Negate(is.null), group$arguments))
+    combine <- if (is.null(attr(class, "binding"))) unlist else vector_or_list
+    arguments <- read_arguments(Filter(Negate(is.null), group$arguments), combine)
     unknown <- setdiff(names(arguments), names(formals(class)))
-    if (length(unknown) > 0) {
+    if (length(unknown) > 0 && !"..." %in% names(formals(class))) {
       unsupported(sprintf("%s has no argument %s", optimizer$name, paste(unknown, collapse = ", ")))
     }
     c(list(params = unname(params[unlist(group$params)])), arguments)
@@ -117,6 +141,15 @@ new_subject <- function(optimizer, params) {
     members = function() members,
     zero_grad = function() self$zero_grad(),
     step = function(...) self$step(...),
+    # Forward and backward, where the optimizer wants its gradient.
+    evaluate = function(loss) {
+      here <- if (is.function(self$at_gradient_point)) self$at_gradient_point else identity
+      here({
+        value <- loss()
+        value$backward()
+        value
+      })
+    },
     set = function(group, arguments) {
       for (name in names(arguments)) {
         self$param_groups[[group]][[name]] <<- arguments[[name]]
@@ -166,6 +199,19 @@ run_torch <- function(request) {
   )
 }
 
+run_own_torch <- function(request) {
+  request$optimizer$class <- own_optimizer_class(request$optimizer$name)
+  run_torch(request)
+}
+
+# This package's version, and that of the R torch on which its optimizers run.
+describe_own_torch <- function() {
+  found <- describe_torch()
+  found$details$torch <- found$version
+  found$version <- found$details$crossoptim
+  found
+}
+
 torch_params <- function(request, dtype) {
   frozen <- without_gradient(request, 0)
   params <- lapply(request$params, function(param) as_tensor(param, dtype)$requires_grad_(!param$name %in% frozen))
@@ -200,8 +246,7 @@ torch_trajectory <- function(request, at) {
 
     at(sprintf("step %d, backward", step))
     if (closed) {
-      value <- loss()
-      value$backward()
+      value <- subject$evaluate(loss)
       tape$put("loss", NULL, step, copy_row(value$detach()))
     }
     without <- c(setdiff(names(params), subject$members()), without_gradient(request, step))
@@ -276,7 +321,7 @@ put_back <- function(params, shapes, dtype, golden, step, subject, state_keys) {
       key <- state_keys[[variable]]
       row <- golden$state[[name]][[variable]][[step - 1]]
       if (!is.null(row) && is_made(kept[[key]], params[[name]])) {
-        kept[[key]] <- row_tensor(row, shapes[[name]], dtype)
+        kept[[key]] <- row_tensor(row, kept[[key]]$shape, dtype)
       }
     }
     kept
@@ -288,6 +333,5 @@ is_made <- function(kept, param) {
   if (!is_tensor(kept)) {
     return(FALSE)
   }
-  size <- kept$numel()
-  size == param$numel() && (size > 0 || kept$dtype == param$dtype)
+  kept$numel() > 0 || (param$numel() == 0 && kept$dtype == param$dtype)
 }

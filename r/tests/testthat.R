@@ -1,4 +1,4 @@
 library(testthat)
 library(crossoptim)
 
-test_check("crossoptim")
+test_check("crossoptim", stop_on_warning = TRUE)

@@ -1,1 +1,1 @@
-"""What is made from an equation's graph: :mod:`.latex` for readers, :mod:`.document` for programs in any language."""
+"""What is made from the specification: :mod:`.latex` for readers, :mod:`.document` for programs, :mod:`.generated` lists the R code."""

@@ -15,7 +15,7 @@ expect_within_ulps <- function(object, expected, ulps, step) {
 }
 
 # What the specification says, from the Python package itself: there is no copy of an equation here.
-specification <- function(python, optimizer, ...) {
+python_specification <- function(python, optimizer, ...) {
   code <- paste(
     "import json, sys",
     "from crossoptim.spec.rules import resolve",
@@ -29,22 +29,26 @@ specification <- function(python, optimizer, ...) {
 
 skip_if_no_python_crossoptim <- function() {
   python <- tryCatch(find_python(NULL), crossoptim_python_error = function(e) skip(conditionMessage(e)))
-  found <- processx::run(python, c("-c", "import crossoptim"), error_on_status = FALSE)$status == 0
-  if (!found) {
-    skip(sprintf("%s has no crossoptim (set CROSSOPTIM_PYTHON)", python))
-  }
+  skip_if_not(python_available(python), sprintf("%s has no crossoptim (set CROSSOPTIM_PYTHON)", python))
   python
 }
+
+shared <- new.env()
+
+# One Python for all tests that need no fresh one: it takes seconds to load torch. It ends with this R.
+shared_python <- function() {
+  if (is.null(shared$session)) {
+    shared$session <- python_session(skip_if_no_python_crossoptim(), timeout = 120)
+  }
+  shared$session
+}
+
+# Also a process that has ended, but was not waited for, is still there.
+is_there <- function(pid) tools::pskill(pid, 0L)
 
 skip_if_no_torch <- function() {
   skip_if_not_installed("torch")
   skip_if_not(torch::torch_is_installed(), "R torch has no libtorch")
-}
-
-fixtures <- function() {
-  folder <- Sys.getenv("CROSSOPTIM_FIXTURES")
-  skip_if(!nzchar(folder), "CROSSOPTIM_FIXTURES does not name the folder of the golden fixtures")
-  folder
 }
 
 # An executable that stands in for Python, running a few lines of shell.
@@ -97,7 +101,7 @@ momentum_comes_and_goes <- function() {
 # The classes of R torch in spec.json, each with its constructor and the hyperparameters of its rule.
 r_torch_bindings <- function() {
   skip_if_no_torch()
-  spec <- jsonlite::read_json(file.path(fixtures(), "spec.json"))
+  spec <- specification()
   classes <- c(spec$ecosystems$r_torch$classes, spec$ecosystems$r_torch_ignite$classes)
   lapply(stats::setNames(nm = names(classes)), function(name) {
     hyper <- spec$rules[[classes[[name]]$rule]]$hyper
