@@ -38,7 +38,7 @@ from crossoptim.spec.schedules import all_schedules
 FAKE = Path(__file__).parent / "fakes" / "wrong_answers.py"
 QUIRK = "r-torch/sgd/weight-decay-adds-index"
 RECORDED = ("check", "--source", "recorded", "-r", "r-torch")
-COMMANDS = ["list", "show", "export", "generate", "check", "record", "serve"]
+COMMANDS = ["list", "show", "export", "generate", "check", "diagnose", "record", "serve"]
 
 
 @dataclass(frozen=True)
@@ -180,11 +180,26 @@ def test_check_exits_1_when_a_quirk_is_not_known(cli: Cli, tmp_path: Path) -> No
     assert blocks[0] == "  diverges  sgd/decay-ravine-f32  r-torch, replay"
     assert [line.split()[0] for line in blocks[1:6]] == ["step", "got", "expected", "bound", "ulps"]
     assert blocks[1:4] == ["    step 1, params/x[0]", "    got       -4.91", "    expected  -4.85"]
-    assert blocks[6] == "    and 5 more like it in sgd, weight decay"
+    why = "it matches if the parameter in weight_decay * p is replaced by the parameter's 1-based index in its group"
+    assert blocks[6].startswith(f"    {why} (p_new = p - lr * (g + weight_decay * p) -> p_new = p - lr * (g + weight_decay * index))")
+    assert blocks[7] == "    and 5 more like it in sgd, weight decay"
     found = {(r["case"], r["mode"]): r for r in json.loads(report.read_text())["results"]}
     assert all((r["verdict"], r["expected"], r["step"]) == ("diverges", False, 1) for r in found.values())
+    assert all(r["diagnosis"].startswith(why) for r in found.values())
     first = found["sgd/decay-injected-f64", "replay"]
     assert first["ulps"] > 1e5 and (first["tensor"], first["element"]) == ("params/matrix", [0, 1])  # the first value is its index
+
+
+def test_diagnose_names_the_change_with_the_equation_before_and_after(cli: Cli) -> None:
+    said = cli("diagnose", "sgd/decay-injected-f64", *RECORDED[1:], "--ignore-quirk", QUIRK)
+    assert said.code == 1
+    assert [line.strip() for line in said.out.splitlines()][2:] == [
+        "it matches if the parameter in weight_decay * p is replaced by the parameter's 1-based index in its group",
+        "- p_new = p - lr * (g + weight_decay * p)",
+        "+ p_new = p - lr * (g + weight_decay * index)",
+    ]
+    known = cli("diagnose", "sgd/decay-injected-f64", *RECORDED[1:])
+    assert known.code == 0 and "documented" in known.words and QUIRK in known.words
 
 
 def test_the_report_follows_its_schema_and_holds_the_documented_fields(cli: Cli) -> None:

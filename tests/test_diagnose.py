@@ -37,7 +37,8 @@ def test_a_trajectory_inside_its_bounds_needs_no_explanation() -> None:
 def test_numbers_that_no_change_gives_are_not_explained() -> None:
     case = get_case("sgd/plain-ravine-f64")
     truth = golden(case)
-    got = replace(truth, params={key: [row * (1 + 1e-3 * np.sin(7 * t)) for t, row in enumerate(rows)] for key, rows in truth.params.items()})
+    params = {key: [row * (1 + 1e-3 * np.sin(7 * t)) for t, row in enumerate(rows)] for key, rows in truth.params.items()}
+    got = replace(truth, params=params)
     found = diagnose(case, truth, got, "replay", seconds=SECONDS)
     assert not found.explanations
     assert found.complete

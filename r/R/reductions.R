@@ -5,7 +5,10 @@
 reductions <- function(round, epsilon) {
   list(
     sum = function(x) round(rounded_once(compensated(as.double(x)))),
-    sum_rows = function(x) round(sum_of_columns(lapply(seq_len(ncol(x)), function(j) x[, j, drop = FALSE]), nrow(x), 1L)),
+    sum_rows = function(x) {
+      columns <- lapply(seq_len(ncol(x)), function(j) x[, j, drop = FALSE])
+      round(sum_of_columns(columns, nrow(x), 1L))
+    },
     matmul = function(a, b) round(product(a, b)),
     transpose = t,
     size = function(x) round(length(x)),

@@ -44,7 +44,8 @@ test_that("Python's judge is asked about a failure where there is one", {
     torch::optim_sgd(params, lr, momentum, weight_decay = weight_decay)
   }
   text <- failure_of("sgd/decay_momentum-ravine-f64", own)
-  expect_match(text, "Python's judge: diverges, it matches if the parameter in weight_decay * p is replaced by", fixed = TRUE)
+  said <- "Python's judge: diverges, it matches if the parameter in weight_decay * p is replaced by"
+  expect_match(text, said, fixed = TRUE)
   expect_false(grepl("Known:", text, fixed = TRUE))
 })
 
@@ -71,7 +72,7 @@ test_that("an error of the optimizer is a failure with its message and step, unl
   known <- "r-torch/asgd/averaging-raises"
   expect_match(skip_of("asgd/accumulate-ravine-f64", torch::optim_asgd, known = known), known, fixed = TRUE)
 
-  breaks <- torch::optimizer("optim_breaks", # nolint: object_usage_linter.
+  breaks <- torch::optimizer("optim_breaks",
     initialize = function(params, lr) super$initialize(params, list(lr = lr)),
     step = function() stop("out of order")
   )

@@ -50,7 +50,8 @@ test_that("an optimizer is made without a step, or refuses invalid arguments as 
   nothing <- ask(
     command = "run", implementation = "r-torch", case = "test", mode = "replay", dtype = "float32", steps = 0L,
     params = list(list(name = "w", shape = list(1L), data = I(1))),
-    optimizer = list(name = "optim_adam", groups = list(), state = wire_object(list())), events = list(), gradients = list(w = list())
+    optimizer = list(name = "optim_adam", groups = list(), state = wire_object(list())), events = list(),
+    gradients = list(w = list())
   )
   expect_match(nothing$message, "subscript out of bounds")
 })
