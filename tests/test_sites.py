@@ -60,10 +60,13 @@ def test_a_line_search_beyond_the_edge_is_told_by_what_is_not_finite_there() -> 
         assert LISTED[f"pytorch/lbfgs/{quirk}"] == [f"lbfgs/edge-{problem}-{dtype}" for dtype in ("f32", "f64")]
 
 
-def test_a_state_that_was_saved_before_its_second_step_does_not_count_as_loaded() -> None:
+def test_a_state_counts_as_loaded_once_there_was_one_to_save() -> None:
     twice = get_case("nadam/resume-twice-ravine-f64")
-    sites, first = Sites(twice), min(e.step for e in twice.events if e.kind == "resume")
-    later = max(e.step for e in twice.events if e.kind == "resume")
-    name = twice.problem.params[0].name
-    assert sites.first_steps[name] == 1 and first == 2
-    assert [sites.loaded(name, step) for step in (1, 2, later - 1, later)] == [False, False, False, True]
+    sites, name = Sites(twice), twice.problem.params[0].name
+    assert sites.first_steps[name] == 1 and sites.loads(name) == [e.step for e in twice.events if e.kind == "resume"] == [2, 6]
+    assert [sites.loaded(name, step) for step in (1, 2, 6)] == [False, True, True]
+    late = get_case("nadam/resume-late-start-injected-f64")
+    (resume,) = (e.step for e in late.events if e.kind == "resume")
+    starts = Sites(late).first_steps
+    assert {name: bool(Sites(late).loads(name)) for name in starts} == {name: step < resume for name, step in starts.items()}
+    assert len({step < resume for step in starts.values()}) == 2

@@ -62,7 +62,7 @@ class Sites:
 
     def loads(self, name: str) -> list[int]:
         """The steps before which a parameter's state is loaded."""
-        return [event.step for event in self.case.events if event.kind == "resume" and self.first_steps[name] + 1 < event.step]
+        return [event.step for event in self.case.events if event.kind == "resume" and self.first_steps[name] < event.step]
 
     @cached_property
     def first(self) -> Setting:
