@@ -39,10 +39,10 @@ def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
 
 
-def run(*words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a program where a reader of the documentation stands: at the top of the checkout."""
+def run(*words: str, env: dict[str, str] | None = None, where: Path = HERE) -> subprocess.CompletedProcess[str]:
+    """Run a program where a reader of the documentation stands: at the top of the checkout, unless it writes a file."""
     given = {**os.environ, "PYTHONPATH": str(HERE), **(env or {})}
-    return subprocess.run(words, cwd=HERE, env=given, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(words, cwd=where, env=given, capture_output=True, text=True, timeout=60, check=False)
 
 
 # The adapter of docs/protocol.md
@@ -197,9 +197,11 @@ def test_the_r_reader_replays_momentum_bit_for_bit(rscript: tuple[str, dict[str,
 
 
 @pytest.mark.parametrize("block", blocks(HERE / "README.md", "python"), ids=lambda block: block.splitlines()[0])
-def test_the_python_of_the_readme_runs(block: str) -> None:
-    given = "import torch\nmodel = torch.nn.Linear(2, 1)\n" if "model" in block else ""
-    found = run(sys.executable, "-c", given + block)
+def test_the_python_of_the_readme_runs(block: str, tmp_path: Path) -> None:
+    given = "import torch\nimport crossoptim as co\nmodel = torch.nn.Linear(2, 1)\n" if "model" in block else ""
+    writes = "save_" in block
+    found = run(sys.executable, "-c", given + block, where=tmp_path if writes else HERE)
+    assert bool(list(tmp_path.iterdir())) is writes
     assert found.returncode == 0, found.stderr
     if "print(" in block:
         assert found.stdout
