@@ -9,11 +9,17 @@ import numpy as np
 import pytest
 from test_power import Mutant, replayed
 
+from crossoptim.check.closure_candidates import named_numbers
 from crossoptim.check.diagnose import Diagnosis, Explainer, diagnose
+from crossoptim.golden.case import Case
 from crossoptim.golden.cases import get_case
+from crossoptim.golden.fixture import root
 from crossoptim.golden.trajectory import Trajectory, golden
+from crossoptim.runners.recorded import folders, load
+from crossoptim.runners.request import read_trajectory
 from crossoptim.spec.edit import apply
 from crossoptim.spec.model import Edit
+from crossoptim.spec.rules import get_rule
 from crossoptim.spec.trace import trace
 
 SECONDS = 60.0  # a loaded machine may be slow; what is asked is whether it is found
@@ -97,3 +103,28 @@ def test_when_no_search_is_left_the_command_is_named() -> None:
     got = replayed(case, Mutant(trace(case.base).id, "", wrong))
     said = Explainer(searches=0).sentence("r-torch", case, golden(case), got, "replay", ())
     assert said == "crossoptim diagnose sgd/decay-injected-f32 -r r-torch looks for the reason"
+
+
+def recorded(case_id: str, mode: str = "closed") -> tuple[Case, Trajectory, Trajectory]:
+    """A case, its golden trajectory, and what R torch did."""
+    case = get_case(case_id)
+    truth = golden(case)
+    answers = load(folders(root(), "r-torch")[-1], case, truth)
+    return case, truth, read_trajectory(answers[mode], case, case_id)
+
+
+def test_what_an_optimizer_that_chooses_its_points_does_otherwise_is_found() -> None:
+    case, truth, got = recorded("lbfgs/curvature_kept-ravine-f64")
+    found = diagnose(case, truth, got, "closed", seconds=SECONDS)
+    assert "rho, alpha, beta, weight are held in float32" in [explanation.sentence for explanation in found.explanations]
+
+
+def test_two_changes_are_found_one_after_the_other() -> None:
+    case, truth, got = recorded("lbfgs/ledge_third-ledge-f64")
+    found = diagnose(case, truth, got, "closed", seconds=SECONDS)
+    assert found.explanations[0].sentence.endswith("are held in float32, and line search limit is 25"), found.sentence()
+
+
+def test_the_numbers_that_a_rule_names_are_read_off_its_text() -> None:
+    names = named_numbers(get_rule("lbfgs"))
+    assert ("rho", "alpha", "beta", "weight") in names and ("cubic",) in names

@@ -5,24 +5,21 @@ Everything here follows from the rule and its graph; nothing knows a library. Th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from crossoptim.golden.oracle import faithful_operations
 from crossoptim.spec.expr import Expr, call, name, names, number, rebuild, text, walk
 from crossoptim.spec.model import (
-    Conduct,
     Edit,
     Effect,
     Flag,
-    Forgets,
     GradientAfter,
     LeavesZeros,
     Operations,
     Precision,
     Real,
-    Rule,
     Setting,
     StartsAs,
     Whole,
@@ -37,6 +34,9 @@ WORDS = {
     STEP: "the step count",
 }
 _GUESSES = 4  # powers and roots of which each may be an ulp off: every way to round them is tried
+Options = Iterator[tuple[str, Expr]]
+Leaves = Mapping[str, Expr]
+Say = Callable[[Expr], str]
 _LONGEST = 300  # characters of an expression that an edit may replace: beyond, it says nothing to a reader
 
 
@@ -77,19 +77,31 @@ def edits(equation: Equation) -> Iterator[Candidate]:
     """Single edits of the graph, the likelier ones first."""
     roots = (*equation.outputs.values(), *equation.scalars.values())
     nodes = [node for node in walk(*roots) if node.args and _said(node)]
-    leaves = _leaves(equation)
+    for node, instead, sentence in single_edits(equation, nodes, _leaves(equation), text):
+        yield _edit(node, instead, sentence)
+
+
+def single_edits(equation: Equation, nodes: Sequence[Expr], leaves: Leaves, say: Say) -> Iterator[tuple[Expr, Expr, str]]:
+    """Each operation of an equation with each thing that may stand in its place, and what is then wrong.
+
+    Args:
+        equation: the graph.
+        nodes: the operations.
+        leaves: what may stand in a leaf's place.
+        say: how an operation is written.
+    """
     kinds: tuple[Callable[[Expr], Options], ...] = (
-        lambda node: _replaced_leaf(node, equation, leaves),
-        _dropped,
-        _signs,
-        _moved,
-        lambda node: _stale(node, equation, leaves),
-        _literals,
+        lambda node: _replaced_leaf(node, equation, leaves, say),
+        lambda node: _dropped(node, say),
+        lambda node: _signs(node, say),
+        lambda node: _moved(node, say),
+        lambda node: _stale(node, equation, leaves, say),
+        lambda node: _literals(node, say),
     )
     for kind in kinds:
         for node in nodes:
             for sentence, instead in kind(node):
-                yield _edit(node, instead, sentence)
+                yield node, instead, sentence
 
 
 def precisions(equation: Equation) -> Iterator[Candidate]:
@@ -196,15 +208,11 @@ def _leaves(equation: Equation) -> dict[str, Expr]:
     return {label: name(label) for label in dict.fromkeys(labels)}
 
 
-Options = Iterator[tuple[str, Expr]]
-Leaves = Mapping[str, Expr]
-
-
 def _with(node: Expr, position: int, instead: Expr) -> Expr:
     return call(node.op, *(instead if i == position else arg for i, arg in enumerate(node.args)))
 
 
-def _replaced_leaf(node: Expr, equation: Equation, leaves: Leaves) -> Options:
+def _replaced_leaf(node: Expr, equation: Equation, leaves: Leaves, say: Say) -> Options:
     scalar = any(node is each for root in equation.scalars.values() for each in walk(root))
     tensors = {PARAM, GRAD, *equation.state, INDEX}
     for position, arg in enumerate(node.args):
@@ -213,90 +221,93 @@ def _replaced_leaf(node: Expr, equation: Equation, leaves: Leaves) -> Options:
         for label, leaf in leaves.items():
             if label != arg.label and not (scalar and label in tensors):
                 meaning = WORDS.get(label, label)
-                yield f"{WORDS.get(arg.label, arg.label)} in {text(node)} is replaced by {meaning}", _with(node, position, leaf)
+                yield f"{WORDS.get(arg.label, arg.label)} in {say(node)} is replaced by {meaning}", _with(node, position, leaf)
         if arg.label == STEP:
-            yield f"the step count in {text(node)} is one too low", _with(node, position, arg - 1)
-            yield f"the step count in {text(node)} is one too high", _with(node, position, arg + 1)
+            yield f"the step count in {say(node)} is one too low", _with(node, position, arg - 1)
+            yield f"the step count in {say(node)} is one too high", _with(node, position, arg + 1)
 
 
-def _dropped(node: Expr) -> Options:
+def _dropped(node: Expr, say: Say) -> Options:
     match node.op:
         case "+" | "-" | "*" | "/" | "**" | "maximum":
-            yield f"{text(node.args[1])} is missing from {text(node)}", node.args[0]
+            yield f"{say(node.args[1])} is missing from {say(node)}", node.args[0]
             if node.op in "+*maximum":
-                yield f"{text(node.args[0])} is missing from {text(node)}", node.args[1]
+                yield f"{say(node.args[0])} is missing from {say(node)}", node.args[1]
+            if node.op == "-":
+                yield f"{say(node.args[0])} is missing from {say(node)}", call("neg", node.args[1])
         case "sqrt" | "neg":
-            yield f"the {'root' if node.op == 'sqrt' else 'sign'} is missing from {text(node)}", node.args[0]
+            yield f"the {'root' if node.op == 'sqrt' else 'sign'} is missing from {say(node)}", node.args[0]
         case "where":
-            yield f"{text(node)} is always {text(node.args[1])}", node.args[1]
-            yield f"{text(node)} is always {text(node.args[2])}", node.args[2]
+            yield f"{say(node)} is always {say(node.args[1])}", node.args[1]
+            yield f"{say(node)} is always {say(node.args[2])}", node.args[2]
 
 
-def _signs(node: Expr) -> Options:
+def _signs(node: Expr, say: Say) -> Options:
     match node.op:
         case "+":
-            yield f"{text(node)} subtracts", node.args[0] - node.args[1]
+            yield f"{say(node)} subtracts", node.args[0] - node.args[1]
         case "-":
-            yield f"{text(node)} adds", node.args[0] + node.args[1]
-            yield f"the operands of {text(node)} are swapped", node.args[1] - node.args[0]
+            yield f"{say(node)} adds", node.args[0] + node.args[1]
+            yield f"the operands of {say(node)} are swapped", node.args[1] - node.args[0]
         case "/":
-            yield f"the operands of {text(node)} are swapped", node.args[1] / node.args[0]
-            yield f"{text(node)} multiplies", node.args[0] * node.args[1]
+            yield f"the operands of {say(node)} are swapped", node.args[1] / node.args[0]
+            yield f"{say(node)} multiplies", node.args[0] * node.args[1]
         case "*":
-            yield f"{text(node)} divides", node.args[0] / node.args[1]
-            yield f"{text(node)} adds", node.args[0] + node.args[1]
+            yield f"{say(node)} divides", node.args[0] / node.args[1]
+            yield f"{say(node)} adds", node.args[0] + node.args[1]
         case "maximum":
             a, b = node.args
-            yield f"{text(node)} takes the smaller one", call("where", call("<", a, b), a, b)
+            yield f"{say(node)} takes the smaller one", call("where", call("<", a, b), a, b)
         case "where":
             condition, a, b = node.args
-            yield f"the branches of {text(node)} are swapped", call("where", condition, b, a)
+            yield f"the branches of {say(node)} are swapped", call("where", condition, b, a)
         case "<" | ">" | "<=" | ">=":
             turned = {"<": "<=", "<=": "<", ">": ">=", ">=": ">"}[node.op]
-            yield f"{text(node)} compares with {turned}", call(turned, *node.args)
+            yield f"{say(node)} compares with {turned}", call(turned, *node.args)
 
 
-def _moved(node: Expr) -> Options:
+def _moved(node: Expr, say: Say) -> Options:
     """A term on the other side of a root or a quotient."""
     a, b = (*node.args, node)[:2]
     if node.op == "+":
         for inner, term in ((a, b), (b, a)):
             if inner.op == "sqrt":
-                yield f"{text(term)} is under the root", call("sqrt", inner.args[0] + term)
+                yield f"{say(term)} is under the root", call("sqrt", inner.args[0] + term)
             if inner.op == "/":
-                yield f"{text(term)} joins before the division", (inner.args[0] + term) / inner.args[1]
+                yield f"{say(term)} joins before the division", (inner.args[0] + term) / inner.args[1]
     if node.op == "sqrt" and a.op == "+":
-        yield f"{text(a.args[1])} is outside the root", call("sqrt", a.args[0]) + a.args[1]
+        yield f"{say(a.args[1])} is outside the root", call("sqrt", a.args[0]) + a.args[1]
     if node.op == "/" and a.op == "+":
-        yield f"{text(a.args[1])} joins after the division", a.args[0] / b + a.args[1]
+        yield f"{say(a.args[1])} joins after the division", a.args[0] / b + a.args[1]
     if node.op not in ("<", ">", "<=", ">=", "where", "sqrt"):
-        yield f"{text(node)} is under a root", call("sqrt", node)
-        yield f"{text(node)} is squared", node * node
+        yield f"{say(node)} is under a root", call("sqrt", node)
+        yield f"{say(node)} is squared", node * node
 
 
-def _stale(node: Expr, equation: Equation, leaves: Leaves) -> Options:
+def _stale(node: Expr, equation: Equation, leaves: Leaves, say: Say) -> Options:
     """State that is read before or after its update."""
     for position, arg in enumerate(node.args):
         for key in equation.state:
             new = equation.outputs[key]
             if arg is new:
-                yield f"{key} in {text(node)} is read before its update", _with(node, position, leaves[key])
+                yield f"{key} in {say(node)} is read before its update", _with(node, position, leaves[key])
             if arg.op == "name" and arg.label == key and not any(each is node for each in walk(new)):
-                yield f"{key} in {text(node)} is read after its update", _with(node, position, new)
+                yield f"{key} in {say(node)} is read after its update", _with(node, position, new)
         if arg.op == "name" and arg.label == PARAM and not any(each is node for each in walk(equation.outputs[PARAM])):
-            yield f"the parameter in {text(node)} is read after its update", _with(node, position, equation.outputs[PARAM])
+            yield f"the parameter in {say(node)} is read after its update", _with(node, position, equation.outputs[PARAM])
 
 
-def _literals(node: Expr) -> Options:
+def _literals(node: Expr, say: Say) -> Options:
     for position, arg in enumerate(node.args):
         others: list[float] = []
         if arg.op == "number":
-            others = [arg.value + 1, arg.value - 1, 2 * arg.value, arg.value / 2, -arg.value]
+            changed = (arg.value + 1, arg.value - 1, 2 * arg.value, arg.value / 2, -arg.value)
+            others = [value for value in changed if value != arg.value]
         for value in others:
-            yield f"{text(arg)} in {text(node)} is {value:g}", _with(node, position, number(value))
+            yield f"{say(arg)} in {say(node)} is {value:g}", _with(node, position, number(value))
     if node.op in ("*", "/", "+", "-"):
         for factor in (2.0, 0.5):
-            yield f"{text(node)} is multiplied by {factor:g}", node * factor
+            yield f"{say(node)} is multiplied by {factor:g}", node * factor
 
 
 def differing(before: Equation, after: Equation) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -320,12 +331,3 @@ def _shared(equation: Equation) -> Equation:
     memo: dict[int, Expr] = {}
     outputs = {key: rebuild(root, one, memo) for key, root in equation.outputs.items()}
     return replace(equation, outputs=outputs)
-
-
-def rules_conduct(rule: Rule) -> Iterator[Candidate]:
-    """Other conduct of a rule that chooses where to evaluate."""
-    for key, value in rule.conduct.items():
-        if isinstance(value, bool):
-            yield Candidate(f"{key} is {str(not value).lower()}", effects=(Conduct({key: not value}),))
-    yield Candidate("once resumed, it finds the memory that was loaded at each step", effects=(Forgets(),))
-

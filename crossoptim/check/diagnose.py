@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -11,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crossoptim.check.candidates import Candidate, corners, differing, edits, gradients, precisions, rules_conduct, starts, variants
+from crossoptim.check.candidates import Candidate, corners, differing, edits, gradients, precisions, starts, variants
+from crossoptim.check.closure_candidates import conducts, float32_names, lapses
 from crossoptim.check.judge import Judge, Run
 from crossoptim.check.predict import Row, numeric_effects
 from crossoptim.check.verdict import Finding, Judgement
@@ -168,8 +171,11 @@ class _Search:
     def groups(self) -> Iterator[Iterator[Candidate]]:
         """The candidates, the likelier kinds first; where a kind explains, the others are not asked."""
         if self.rule.converse:
-            yield rules_conduct(self.rule)
             yield variants(self.setting)
+            yield conducts(self.rule, self.got)
+            yield float32_names(self.rule)
+            if any(event.kind == "resume" for event in self.case.events):
+                yield lapses()
             return
         equation = trace(self.setting)
         if self.part in ("grads", "grads_after"):
@@ -191,7 +197,7 @@ class _Search:
         """Try the candidates in turn, until some explain everything."""
         found: list[Explanation] = []
         best: tuple[Candidate, Judgement] | None = None
-        reach = self.finding.step
+        reach = _reach(self.finding)
         tried = 0
         for group in (iter(likely), *self.groups()):
             for candidate in group:
@@ -202,8 +208,8 @@ class _Search:
                     continue
                 if judgement.finding is None and judgement.expected:
                     found.append(self.explanation(candidate))
-                elif judgement.finding is not None and judgement.finding.step > reach and candidate.effects:
-                    best, reach = (candidate, judgement), judgement.finding.step
+                elif judgement.finding is not None and _reach(judgement.finding) > reach and candidate.effects:
+                    best, reach = (candidate, judgement), _reach(judgement.finding)
                 if len(found) == _ENOUGH:
                     break
             if found:
@@ -249,6 +255,14 @@ class _Search:
         return Explanation((candidate,), *lines)
 
 
+def _reach(finding: Finding) -> tuple[int, int]:
+    """How far a run comes before it departs: the step, and the evaluation within it where there are several."""
+    place = re.match(r"evaluation(s| \d+)", finding.tensor)
+    if place is None:
+        return finding.step, 0
+    return finding.step, sys.maxsize if place[1] == "s" else int(place[1])  # where only their number is wrong, each was right
+
+
 def _same(a: Any, b: Any) -> bool:
     return bool(a == b or (np.isnan(a) and np.isnan(b)))
 
@@ -284,7 +298,7 @@ def _as_quirk(candidate: Candidate, rule: Rule) -> Quirk:
         return all(_occurs(effect, setting) for effect in candidate.effects)
 
     return Quirk(
-        id="candidate",
+        id=candidate.sentence,
         title=candidate.sentence,
         bindings=(),
         when=bears,
