@@ -9,13 +9,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from crossoptim.errors import CrossoptimError
 from crossoptim.golden.oracle import faithful_operations
+from crossoptim.spec.edit import half_precision
 from crossoptim.spec.expr import Expr, call, name, names, number, rebuild, text, walk
 from crossoptim.spec.model import (
     Edit,
     Effect,
     Flag,
     GradientAfter,
+    HalfPrecision,
     LeavesZeros,
     Operations,
     Precision,
@@ -121,6 +124,21 @@ def precisions(equation: Equation) -> Iterator[Candidate]:
             if guesses <= _GUESSES:
                 listed = ", ".join(key.removesuffix(NEW) for key in group)
                 yield Candidate(f"{listed} {'is' if len(group) == 1 else 'are'} {how}", effects=(Precision(group, operations),))
+
+
+def half_precisions(equation: Equation) -> Iterator[Candidate]:
+    """Matrix products that are made with bfloat16 numbers, from the norm or from the first product on."""
+    root = equation.outputs[PARAM]
+    if root.op != "-" or not any(node.op == "matmul" for node in walk(root)):
+        return
+    last = "P - S * A" if root.args[1].op == "*" else "P - A"
+    for first, place in (("sum(A * A)", "the norm"), ("matmul(A, transpose(A))", "the first product")):
+        effect = HalfPrecision(first, last)
+        try:
+            half_precision(equation, (effect,))
+        except CrossoptimError:
+            continue
+        yield Candidate(f"the matrices are bfloat16 ones from {place} on", effects=(effect,))
 
 
 def gradients(equation: Equation) -> Iterator[Candidate]:

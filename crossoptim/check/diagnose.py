@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crossoptim.check.candidates import Candidate, corners, differing, edits, gradients, precisions, starts, variants
+from crossoptim.check.candidates import Candidate, corners, differing, edits, gradients, half_precisions, precisions, starts, variants
 from crossoptim.check.closure_candidates import conducts, float32_names, lapses
 from crossoptim.check.judge import Judge, Run
 from crossoptim.check.predict import Row, numeric_effects
@@ -98,8 +98,8 @@ def diagnose(
         seconds: after which the search ends.
         likely: what is tried first.
     """
-    deadline = monotonic() + seconds
     judgement = Judge(case, golden, quirks).judge(got, mode)
+    deadline = monotonic() + seconds
     found, tried, taken = Diagnosis(judgement), 0, tuple(quirks)
     first: Explanation | None = None
     while (finding := judgement.finding) is not None and len(taken) < len(quirks) + _CHANGES:
@@ -171,8 +171,8 @@ class _Search:
     def groups(self) -> Iterator[Iterator[Candidate]]:
         """The candidates, the likelier kinds first; where a kind explains, the others are not asked."""
         if self.rule.converse:
-            yield variants(self.setting)
             yield conducts(self.rule, self.got)
+            yield variants(self.setting)
             yield float32_names(self.rule)
             if any(event.kind == "resume" for event in self.case.events):
                 yield lapses()
@@ -183,9 +183,10 @@ class _Search:
             return
         yield variants(self.setting)
         yield starts(self.setting)
+        yield half_precisions(equation)
+        yield corners(equation)
         kinds = [edits(equation), precisions(equation)]
         yield from kinds[::-1] if self.slight else kinds
-        yield corners(equation)
         yield gradients(equation)
 
     @property
