@@ -118,14 +118,18 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="for each search")
     asked = parser.parse_args()
     found = [each for name in asked.runner or NAMES for each in measure(name, asked.cases, asked.seconds)]
-    print("| departure | library | case | right | s | what was said |\n|---|---|---|---|---|---|")
+    print("| departure | library | runs | found | slowest, s | what is said |\n|---|---|---|---|---|---|")
+    groups: dict[tuple[str, str], list[Found]] = {}
     for each in found:
-        right = "yes" if each.right else "no"
-        print(f"| `{each.quirk}` | {each.implementation} | `{each.case}` | {right} | {each.seconds:.1f} | {each.said} |")
+        groups.setdefault((each.quirk, each.implementation), []).append(each)
+    for (quirk, implementation), of in groups.items():
+        said = next((each.said for each in of if each.right), of[0].said)
+        slowest = max(each.seconds for each in of)
+        print(f"| `{quirk}` | {implementation} | {len(of)} | {sum(each.right for each in of)} | {slowest:.1f} | {said} |")
     quirks = {each.quirk for each in found}
     explained = {each.quirk for each in found if each.right}
     print(f"\n{len(explained)} of {len(quirks)} departures are found; {sum(e.right for e in found)} of {len(found)} runs;", end=" ")
-    print(f"slowest {max((e.seconds for e in found), default=0):.1f} s")
+    print(f"{sum(e.seconds < asked.seconds for e in found)} of them in less than {asked.seconds:g} s")
     print("not found: " + (", ".join(sorted(quirks - explained)) or "none"))
 
 

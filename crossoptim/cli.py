@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from enum import StrEnum
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -88,20 +89,20 @@ def _root(
     """What comes before a command."""
 
 
-def _json_target(target: str | None) -> str | None:
+def _target(option: typer.CallbackParam, target: str | None) -> str | None:
     """Refuse what cannot be written before anything runs."""
     if target not in (None, "-"):
-        path = Path(str(target))
+        path, where = Path(str(target)), f"{option.opts[0]} {target}"
         if not path.parent.is_dir():
-            raise CrossoptimError(f"--json {target}: the folder {path.parent} does not exist")
+            raise CrossoptimError(f"{where}: the folder {path.parent} does not exist")
         if path.is_dir():
-            raise CrossoptimError(f"--json {target}: is a folder (expected a file)")
+            raise CrossoptimError(f"{where}: is a folder (expected a file)")
     return target
 
 
 JsonFile = Annotated[
     str | None,
-    typer.Option("--json", metavar="FILE", help="Write the result as JSON; - for standard output.", callback=_json_target),
+    typer.Option("--json", metavar="FILE", help="Write the result as JSON; - for standard output.", callback=_target),
 ]
 FixturesDir = Annotated[
     Path | None, typer.Option("--fixtures", metavar="DIR", help="The fixtures folder (default: the one of this installation).")
@@ -140,20 +141,26 @@ def _complain(text: str) -> None:
 
 def _emit(data: Any, target: str | None) -> None:
     """Write a result as JSON, whole or not at all."""
-    if target is None:
-        return
-    from crossoptim.golden.json_text import pretty, write_whole
+    from crossoptim.golden.json_text import pretty
 
-    text = pretty(data) + "\n"
+    _write(target, lambda: pretty(data) + "\n")
+
+
+def _write(target: str | None, text: Callable[[], str]) -> None:
+    """Write a text, if it is wanted, whole or not at all."""
+    from crossoptim.golden.json_text import write_whole
+
     if target == "-":
-        sys.stdout.write(text)
-        return
-    write_whole(Path(target), text)
+        sys.stdout.write(text())
+    elif target is not None:
+        write_whole(Path(target), text())
 
 
-def _screen(json_target: str | None) -> Console:
-    """Tables go to standard error when standard output carries JSON."""
-    return err if json_target == "-" else out
+def _screen(*targets: str | None) -> Console:
+    """Tables go to standard error when standard output carries a file; it can carry one."""
+    if targets.count("-") > 1:
+        raise CrossoptimError("- was given more than once (standard output takes one report)")
+    return err if "-" in targets else out
 
 
 Say = Callable[[str], None]
@@ -247,7 +254,7 @@ def _fixtures(path: Path | None) -> Path:
     return folder
 
 
-def _selected(ids: Sequence[str], patterns: Sequence[str] | None) -> list[str]:
+def _selected(ids: Sequence[str], patterns: Sequence[str] | None, what: str = "case") -> list[str]:
     if not patterns:
         return list(ids)
     chosen = [i for i in ids if any(fnmatch(i, p) for p in patterns)]
@@ -255,8 +262,8 @@ def _selected(ids: Sequence[str], patterns: Sequence[str] | None) -> list[str]:
         if not any(fnmatch(i, pattern) for i in ids):
             close = [] if set("*?[") & set(pattern) else get_close_matches(pattern, ids, n=1, cutoff=0.5)
             if close:
-                raise UnknownNameError("case", pattern, close)
-            raise CrossoptimError(f"--select {pattern!r} matches no case (crossoptim list cases)")
+                raise UnknownNameError(what, pattern, close)
+            raise CrossoptimError(f"--select {pattern!r} matches no {what} (crossoptim list {'cases' if what == 'case' else 'optimizers'})")
     return chosen
 
 
@@ -380,40 +387,103 @@ def check(
     ] = None,
     json_file: JsonFile = None,
     svg: Annotated[Path | None, typer.Option(metavar="FILE", help="Save the table as a picture.")] = None,
+    junit_file: Annotated[
+        str | None, typer.Option("--junit", metavar="FILE", callback=_target, help="Write JUnit XML; - for standard output.")
+    ] = None,
+    markdown_file: Annotated[
+        str | None, typer.Option("--markdown", metavar="FILE", callback=_target, help="Write a Markdown summary; - for standard output.")
+    ] = None,
+    badge_file: Annotated[
+        str | None,
+        typer.Option("--badge", metavar="FILE", callback=_target, help="Save a badge as SVG; one an implementation where the name has {}."),
+    ] = None,
+    html_file: Annotated[
+        str | None, typer.Option("--html", metavar="FILE", callback=_target, help="Save a page to look at everything in a browser.")
+    ] = None,
+    compare: Annotated[
+        Path | None, typer.Option("--compare", metavar="OLD", help="Also tell what changed since a report that --json wrote.")
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against",
+            metavar="RELEASE",
+            help="Instead: what changed, in bits and verdicts, since a recorded version; 'recorded' for the newest.",
+        ),
+    ] = None,
 ) -> None:
     """Judge implementations against the golden trajectories.
 
     Exit code 0 when every verdict is as expected, 1 when one is not; 2 on bad usage or unusable input, or when nothing was judged.
+    With --against: 1 when a verdict changed.
 
     Examples:
       crossoptim check
       crossoptim check -s 'sgd/*' -r r-torch --source live
       crossoptim check --mode lockstep --json report.json
       crossoptim check --command "mine=./my-adapter --fast" -r reference
+      crossoptim check --junit junit.xml --markdown summary.md --compare last-week.json
+      crossoptim check --html report.html
+      crossoptim check --against recorded -r r-torch
     """
+    from datetime import UTC, datetime
+
     from crossoptim import catalogue
+    from crossoptim.check.badge import badges
+    from crossoptim.check.compare import changes, print_changes, read_report, within
+    from crossoptim.check.html.page import page
+    from crossoptim.check.junit import junit
+    from crossoptim.check.markdown import markdown
     from crossoptim.check.result import plural, report, unjudged
     from crossoptim.check.table import in_detail, print_attention, print_table, table_svg
     from crossoptim.golden.json_text import write_whole
     from crossoptim.runners.campaign import Campaign
 
+    to = _screen(json_file, junit_file, markdown_file, badge_file, html_file)
+    if against:
+        given = {
+            "--command": command, "--svg": svg, "--junit": junit_file, "--markdown": markdown_file, "--badge": badge_file,
+            "--compare": compare, "--html": html_file,
+        }  # fmt: skip
+        if unfit := [option for option, value in given.items() if value] + ["--source"] * (source != SourceName.auto):
+            raise CrossoptimError(f"--against: has no use for {unfit[0]} (it runs live what is recorded, and writes --json)")
+        source = SourceName.recorded
+    before = read_report(compare) if compare else None
     campaign = Campaign(
         fixtures=_fixtures(fixtures), implementations=runner, modes=mode, transport=transport, source=source,
-        commands=command or (), ignored_quirks=ignore_quirk or (), timeout=timeout,
+        commands=command or (), ignored_quirks=ignore_quirk or (), timeout=timeout, details=html_file is not None,
     )  # fmt: skip
     cases = _load(campaign.fixtures, select)
+    if against:
+        with _progress("check", campaign.size(cases)) as (tick, say):
+            found = campaign.against(cases, against, tick, say)
+        _emit(found.as_json(), json_file)
+        found.print(to)
+        raise typer.Exit(2 if found.lacking(runner) else 1 if found.changed else 0)
     with _progress("check", campaign.size(cases)) as (tick, say):
         results = campaign.run(cases, tick, say, jobs or os.cpu_count() or 1)
     data = report(results)
+    since = None
+    if before:
+        asked = {r.implementation for r in results} if runner or command else None
+        since = changes(within(before, campaign.modes, {case.id for case, _ in cases} if select else None, asked), data)
+        data["changes"] = [change.as_json() for change in since]
     _emit(data, json_file)
-    to = _screen(json_file)
+    titles, quirks = catalogue.implementation_titles(), catalogue.quirk_titles()
+    _write(junit_file, lambda: junit(results, datetime.now(UTC), {"crossoptim": __version__}))
+    _write(markdown_file, lambda: markdown(results, titles, quirks))
+    _write(html_file, lambda: page(results, cases, titles, before, since or (), compare.name if compare else ""))
+    for target, text in badges(results, badge_file, titles).items() if badge_file else ():
+        _write(target, partial(str, text))
     detail = in_detail(results) if topics is None else topics
-    print_table(results, to, catalogue.implementation_titles(), detail)
+    print_table(results, to, titles, detail)
     if svg:
-        write_whole(svg, table_svg(results, catalogue.implementation_titles()))
-    print_attention(results, to, catalogue.quirk_titles(), detail)
+        write_whole(svg, table_svg(results, titles))
+    print_attention(results, to, quirks, detail)
     summary = data["summary"]
     to.print(f"\n{plural(summary['results'], 'result')}, {summary['unexpected']} unexpected")
+    if since is not None:
+        print_changes(since, to, str(compare))
     missed = {name: why for name, why in unjudged(results).items() if name in campaign.named}
     for name, why in missed.items():
         _complain(f"{name}: nothing was judged ({why})")
@@ -463,6 +533,45 @@ def diagnose(
 
 
 @app.command()
+def power(
+    select: Annotated[
+        list[str] | None, typer.Option("--select", "-s", metavar="GLOB", help="Rules or schedules, e.g. adam or 'schedules/*'. Repeatable.")
+    ] = None,
+    others: Annotated[
+        bool, typer.Option("--others", help="Also what R torch's own criterion and PyTorch's C++ baseline catch of the same mutants.")
+    ] = False,
+    every: Annotated[int, typer.Option(min=1, metavar="N", help="Only each N-th mutant of an equation.")] = 1,
+    jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, metavar="N", help="How many processes (default: one a CPU).")] = None,
+    json_file: JsonFile = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="The table as Markdown.")] = False,
+) -> None:
+    """Measure the goldens: make every term of every rule and schedule wrong in turn, and count what some case catches.
+
+    Exit code 0 when every mutant that is not equivalent is caught, 1 when one is not.
+
+    Examples:
+      crossoptim power
+      crossoptim power -s adam -s 'schedules/*' --others --json power.json
+    """
+    from crossoptim.check.power import table
+    from crossoptim.check.power.score import measure, report, selected
+
+    subjects = selected(lambda ids: _selected(ids, select, "rule or schedule"))
+    with _progress("power", len(subjects)) as (tick, _):
+        scores = measure(subjects, others, every, jobs or os.cpu_count() or 1, tick)
+    data = report(scores)
+    _emit(data, json_file)
+    to = _screen(json_file)
+    if markdown:
+        to.print(table.markdown(scores, others), soft_wrap=True, markup=False)
+    else:
+        screen.print_rows(list(table.rows(scores, others)), to)
+        for missed in (name for score in scores.values() for name in score.missed):
+            to.print(f"not caught: {missed}", soft_wrap=True, markup=False)
+    raise typer.Exit(0 if data["summary"]["score"] == 1 else 1)
+
+
+@app.command()
 def record(
     runner: Runners = None,
     select: Select = None,
@@ -488,6 +597,67 @@ def record(
     _emit(outcome.as_json(), json_file)
     outcome.print(_screen(json_file))
     raise typer.Exit(1 if outcome.different else 0)
+
+
+@app.command()
+def quirks(
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Where to write (default: docs/quirks of this checkout).")
+    ] = None,
+    plots: Annotated[bool, typer.Option("--plots/--no-plots", help="Draw the effect on a training run (needs matplotlib).")] = True,
+    verify: Annotated[bool, typer.Option("--verify", help="Write nothing; exit 1 if a page would change.")] = False,
+) -> None:
+    """Write a page for each known departure: what, since when, a program that shows it, its effect on a training run, how to avoid it.
+
+    Examples:
+      crossoptim quirks --output my-pages
+      crossoptim quirks --verify
+    """
+    from crossoptim.check.result import plural
+    from crossoptim.golden.fixture import root
+    from crossoptim.golden.json_text import write_whole
+    from crossoptim.quirks.pages import outdated, pages, pictures
+    from crossoptim.spec.ecosystems import all_quirks
+
+    folder = output or root().parent / "docs" / "quirks"
+    with _progress("quirks", len(all_quirks())) as (tick, _):
+        files = pages(tick)
+        drawn = pictures() if plots and not verify else {}
+    stale = outdated(folder, {**files, **drawn})
+    for path, text in stale.items():
+        if verify:
+            out.print(f"  would change: {path}", soft_wrap=True, markup=False)
+        else:
+            write_whole(path, text)
+    state = "out of date" if verify else "changed"
+    out.print(f"{plural(len(files) + len(drawn), 'file')} in {folder}, {len(stale)} {state}", soft_wrap=True)
+    raise typer.Exit(1 if verify and stale else 0)
+
+
+@app.command("report-bug")
+def report_bug(
+    quirk: Annotated[str, typer.Argument(metavar="ID", help="A departure that is a defect (crossoptim list quirks).")],
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="FILE", help="Write the report instead of printing it.", callback=_target)
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Print a bug report for a defect: what was expected, what happens, a program that shows it, and a failing test.
+
+    The test is one of testthat or pytest, and needs nothing of crossoptim. Exit code 2 for a departure that is a choice.
+
+    Examples:
+      crossoptim report-bug r-torch/sgd/weight-decay-adds-index
+      crossoptim report-bug pytorch/sgd/not-a-number --output report.md
+    """
+    from crossoptim.quirks.report import bug_report
+
+    report = bug_report(quirk)
+    to = _screen(output, json_file)
+    _emit(report.as_json(), json_file)
+    _write(output, lambda: report.body)
+    if output is None and json_file != "-":
+        to.print(report.body, end="", soft_wrap=True, markup=False)
 
 
 @app.command()

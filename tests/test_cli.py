@@ -38,7 +38,7 @@ from crossoptim.spec.schedules import all_schedules
 FAKE = Path(__file__).parent / "fakes" / "wrong_answers.py"
 QUIRK = "r-torch/sgd/weight-decay-adds-index"
 RECORDED = ("check", "--source", "recorded", "-r", "r-torch")
-COMMANDS = ["list", "show", "export", "generate", "check", "diagnose", "record", "serve"]
+COMMANDS = ["list", "show", "export", "generate", "check", "diagnose", "record", "quirks", "report-bug", "serve"]
 
 
 @dataclass(frozen=True)

@@ -218,9 +218,10 @@ def test_every_relative_link_leads_to_a_file(page: Path) -> None:
 
 
 def command_lines(page: Path) -> list[str]:
-    """Each ``crossoptim …`` of a page's shell blocks and code spans, up to a pipe."""
+    """Each ``crossoptim …`` of a page's shell blocks, workflows and code spans, up to a pipe."""
     text = page.read_text(encoding="utf-8")
     shell = [line.strip() for block in blocks(page, "sh") for line in block.splitlines()]
+    shell += [re.sub(r"^\s*- (run: )?", "", line) for block in blocks(page, "yaml") for line in block.splitlines()]
     prose = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
     spans = re.findall(r"`(crossoptim [^`\n]+)`", prose)
     lines = [line for line in [*shell, *spans] if line.startswith("crossoptim ")]

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from crossoptim.check.verdict import MEANING, UNJUDGED, Judgement
+
+if TYPE_CHECKING:
+    from crossoptim.check.detail import Detail
 
 SCHEMA = "crossoptim/report/1"
 
 
 @dataclass(frozen=True)
 class Result:
-    """One judged run."""
+    """One judged run; ``detail`` is there where it was asked for."""
 
     case: str
     optimizer: str
@@ -25,6 +28,7 @@ class Result:
     mode: str
     judgement: Judgement
     dtype: Literal["float32", "float64"] = "float64"
+    detail: Detail | None = None
 
     def as_json(self) -> dict[str, Any]:
         """As the report holds it; fields that do not apply are left out."""

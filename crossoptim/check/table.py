@@ -12,8 +12,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from crossoptim.check.groups import departures, unexpected, worst
 from crossoptim.check.result import Result, plural, tally, unjudged
-from crossoptim.check.verdict import MEANING, SEVERITY, Verdict
+from crossoptim.check.verdict import MEANING, Verdict
 
 STYLE: dict[Verdict, str] = {
     "exact": "green",
@@ -24,7 +25,8 @@ STYLE: dict[Verdict, str] = {
     "unsupported": "dim",
     "not run": "dim",
 }
-_SHORT: dict[Verdict, str] = {"rounding": "round", "documented": "quirk", "diverges": "diverge", "unsupported": "-", "not run": "."}
+SHORT: dict[Verdict, str] = {"rounding": "round", "documented": "quirk", "diverges": "diverge", "unsupported": "-", "not run": "."}
+"""Words for narrow screens; a verdict that is not here is its own."""
 _ROOMY = 120
 _FIRST_TOPIC = "plain"
 _FEW = 4
@@ -77,7 +79,7 @@ def _print_legend(results: Sequence[Result], console: Console, narrow: bool) -> 
     lines = [(_word(v, narrow), STYLE[v], MEANING[v]) for v in MEANING if v in used]
     if any(not r.judgement.expected for r in results):
         lines.append(("!", "bold red", "not expected: see below"))
-    if any(_carried(r) for r in results):
+    if any(is_carried(r) for r in results):
         lines.append(("*", "dim", "judged with a state variable that the library does not show: see below"))
     for word, style, meaning in lines:
         console.print(Text(f"{word:<12}", style) + Text(meaning, "dim"))
@@ -93,17 +95,17 @@ def table_svg(results: Sequence[Result], titles: Mapping[str, str]) -> str:
 def _cell(results: Sequence[Result], narrow: bool) -> Text:
     if not results:
         return Text("")
-    worst = max((r.judgement.verdict for r in results), key=SEVERITY.__getitem__)
+    verdict = worst(results)
     surprise = any(not r.judgement.expected for r in results)
-    marks = "!" * surprise + "*" * any(map(_carried, results))
-    return Text(_word(worst, narrow) + marks, "bold red" if surprise else STYLE[worst])
+    marks = "!" * surprise + "*" * any(map(is_carried, results))
+    return Text(_word(verdict, narrow) + marks, "bold red" if surprise else STYLE[verdict])
 
 
 def _word(verdict: Verdict, narrow: bool) -> str:
-    return _SHORT.get(verdict, verdict) if narrow else verdict
+    return SHORT.get(verdict, verdict) if narrow else verdict
 
 
-def _carried(result: Result) -> bool:
+def is_carried(result: Result) -> bool:
     """Whether a good verdict comes with a note: something that the library does not show was carried."""
     j = result.judgement
     return bool(j.reason) and j.expected and j.verdict in ("exact", "rounding", "documented") and "not exposed" in j.reason
@@ -112,7 +114,7 @@ def _carried(result: Result) -> bool:
 def print_attention(results: Sequence[Result], console: Console, titles: Mapping[str, str], topics: bool, limit: int = 12) -> None:
     """Print each quirk that was seen, with its sentence where ``topics`` are shown, then what was not expected: where, and why."""
     _print_quirks(results, console, titles if topics else {})
-    carried = sorted({(r.implementation, r.judgement.reason) for r in results if _carried(r)})
+    carried = sorted({(r.implementation, r.judgement.reason) for r in results if is_carried(r)})
     if carried:
         console.print("\n[bold]Not shown by the library[/bold]")
         for implementation, reason in carried:
@@ -127,13 +129,10 @@ def print_attention(results: Sequence[Result], console: Console, titles: Mapping
 
 
 def _print_quirks(results: Sequence[Result], console: Console, titles: Mapping[str, str]) -> None:
-    seen: dict[str, dict[str, set[str]]] = {}
-    for r in results:
-        for quirk in r.judgement.quirks:
-            seen.setdefault(quirk, {}).setdefault(r.implementation, set()).add(r.case)
+    seen = departures(results)
     if seen:
         console.print("\n[bold]Known departures[/bold] (crossoptim show QUIRK explains one)", soft_wrap=True)
-    for quirk, where in sorted(seen.items()):
+    for quirk, where in seen.items():
         counts = "; ".join(f"{implementation}, {plural(len(cases), 'case')}" for implementation, cases in where.items())
         console.print(Padding.indent(Text.assemble((quirk, "yellow"), f"  {counts}"), 2))
         if quirk in titles:
@@ -144,10 +143,8 @@ def _print_surprises(surprises: Sequence[Result], console: Console, limit: int) 
     if not surprises:
         return
     console.print(f"\n[bold red]Unexpected[/bold red] ({len(surprises)})")
-    alike: dict[tuple[str, str, str], list[Result]] = {}
-    for r in surprises:
-        alike.setdefault((r.implementation, r.optimizer, r.topic), []).append(r)
-    for first, *more in list(alike.values())[:limit]:
+    groups = unexpected(surprises)
+    for first, *more in groups[:limit]:
         head = Text.assemble((first.judgement.verdict, "bold red"), f"  {first.case}  {first.implementation}, {first.mode}")
         console.print(Padding.indent(head, 2))
         _print_finding(first, console)
@@ -155,7 +152,7 @@ def _print_surprises(surprises: Sequence[Result], console: Console, limit: int) 
             console.print(Padding.indent(Text(first.judgement.diagnosis, "bold"), 4))
         if more:
             console.print(Padding.indent(Text(f"and {len(more)} more like it in {first.optimizer}, {first.topic}", "dim"), 4))
-    rest = sum(len(found) for found in list(alike.values())[limit:])
+    rest = sum(map(len, groups[limit:]))
     if rest:
         console.print(f"  … and {rest} more: --json FILE holds them all", style="dim", soft_wrap=True)
 

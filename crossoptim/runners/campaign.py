@@ -11,6 +11,8 @@ from typing import Any, Literal, get_args
 
 from rich.console import Console
 
+from crossoptim.check.against import Against, Release, Rerun
+from crossoptim.check.detail import Detail
 from crossoptim.check.diagnose import Diagnosis, Explainer
 from crossoptim.check.result import Result, asked_for, plural, tally
 from crossoptim.check.verdict import Judgement
@@ -27,7 +29,7 @@ from crossoptim.runners import parallel, recorded
 from crossoptim.runners.base import DEFAULT_TIMEOUT, Answer, Description, Runner
 from crossoptim.runners.command import CommandRunner
 from crossoptim.runners.diagnosed import Diagnosed
-from crossoptim.runners.kinds import TAIL, Judged, Kind, kind_of
+from crossoptim.runners.kinds import TAIL, Judged, Kind, kind_of, same_bits
 from crossoptim.runners.r import Transport, r_child
 from crossoptim.runners.registry import IMPLEMENTATIONS, Implementation, Runners, get_implementation
 from crossoptim.runners.request import PROTOCOL, Mode
@@ -40,8 +42,9 @@ Source = Literal["auto", "live", "recorded"]
 Reach = Literal["auto", "rpy2", "rscript"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 DEFAULT_MODES: tuple[Mode, ...] = ("replay", "closed")
-RECORDABLE = tuple(name for name, i in IMPLEMENTATIONS.items() if i.module is None and i.ecosystem)
-"""What ``record`` records unless told otherwise: foreign libraries that live in another process."""
+RECORDABLE = tuple(name for name, i in IMPLEMENTATIONS.items() if i.module is None and i.ecosystem and i.default)
+"""What ``record`` records unless told otherwise, and whole: foreign libraries in processes of their own that are judged by default."""
+_FEW = 120  # cases of an implementation that all show their numbers
 _ENOUGH = 3  # failures in a row after which a runner is not asked any more
 
 
@@ -94,6 +97,8 @@ class Campaign:
         commands: programs that speak the protocol, as further columns: ``NAME=COMMAND`` or ``COMMAND``.
         ignored_quirks: ids of quirks to judge without.
         timeout: seconds that a child process may be silent.
+        details: whether results carry their numbers: where few are judged all of them, else those that are not as good as ``rounding``
+            and one of each implementation's optimizers and topics.
 
     Raises:
         UnknownNameError: for a name that does not exist.
@@ -110,12 +115,14 @@ class Campaign:
         commands: Sequence[str] = (),
         ignored_quirks: Sequence[str] = (),
         timeout: float = DEFAULT_TIMEOUT,
+        details: bool = False,
     ) -> None:
         if not timeout > 0:
             raise CrossoptimError(f"timeout {timeout:g} is not positive (expected seconds)")
         self._arguments = {
             "fixtures": fixtures, "implementations": implementations, "modes": modes, "transport": transport, "source": source,
             "commands": commands, "ignored_quirks": ignored_quirks, "timeout": timeout,
+            "details": details,
         }  # fmt: skip
         self.fixtures, self.timeout = fixtures, timeout
         self.modes: list[Mode] = [_one_of("mode", mode, MODES) for mode in dict.fromkeys(modes or DEFAULT_MODES)]
@@ -127,6 +134,9 @@ class Campaign:
         names = list(dict.fromkeys(implementations or ([] if commands else self._available())))
         self.implementations = [get_implementation(name) for name in names]
         self.named = set(names) if named else set()
+        self.details = details
+        self._few = False
+        self._detailed: set[tuple[str, str, str]] = set()
         self._explainer = Explainer()
 
     def _available(self) -> list[str]:
@@ -136,7 +146,7 @@ class Campaign:
         found = recorded.recorded_implementations(self.fixtures)
         if not found:
             raise CrossoptimError(f"{self.fixtures}: holds no recordings (crossoptim record)")
-        return [name for name in IMPLEMENTATIONS if name in found]
+        return [name for name, implementation in IMPLEMENTATIONS.items() if name in found and implementation.default]
 
     def size(self, cases: Golden) -> int:
         """How often :meth:`run` will tick."""
@@ -184,6 +194,7 @@ class Campaign:
 
     def judge(self, cases: Golden, tick: Tick = _quiet) -> dict[str, list[Result]]:
         """Results by implementation; in-process implementations in one thread, each child process in its own."""
+        self._few = self.size(cases) <= _FEW
         with Runners(self._transport()) as runners:
             try:
                 columns = self._columns(runners)
@@ -257,6 +268,10 @@ class Campaign:
         return out
 
     def _judge(self, column: _Column, asked: _Patience | None, case: AnyCase, golden: Any) -> Iterator[Result]:
+        return (result for _, result in self._answered(column, asked, case, golden))
+
+    def _answered(self, column: _Column, asked: _Patience | None, case: AnyCase, golden: Any) -> Iterator[tuple[Any, Result]]:
+        """Each answer, or the judgement that stands for it, with its result."""
         kind, implementation = kind_of(case), column.implementation
         answers, judge = self._answers(column, asked, case, golden), kind.judge(implementation, case, golden, self.ignored)
         for mode in kind.modes(case, self.modes):
@@ -265,19 +280,41 @@ class Campaign:
             if found.verdict == "diverges":
                 judged = Judged(answer, mode, self.ignored)
                 found = replace(found, diagnosis=kind.explain(implementation, case, golden, judged, self._explainer))
-            yield Result(case.id, case.optimizer, case.topic, implementation.name, column.version, column.source, mode, found, case.dtype)
+            detail = self._detail(kind, implementation, case, golden, answer, mode, found)
+            yield (
+                answer,
+                Result(
+                    case.id, case.optimizer, case.topic, implementation.name, column.version, column.source, mode, found, case.dtype, detail
+                ),
+            )
+
+    def _detail(
+        self, kind: Kind, implementation: Implementation, case: AnyCase, golden: Any, answer: Any, mode: Mode, found: Judgement
+    ) -> Detail | None:
+        """An answer's numbers, where they are kept."""
+        alike = (implementation.name, case.optimizer, case.topic)
+        common = found.verdict in ("exact", "rounding") and found.expected and alike in self._detailed
+        if not self.details or isinstance(answer, Judgement) or (common and not self._few):
+            return None
+        try:
+            detail = kind.detail(implementation, case, golden, Judged(answer, mode, self.ignored))
+        except CrossoptimError:  # nonsense was answered: the verdict says so
+            return None
+        self._detailed |= {alike} if detail else set()
+        return detail
 
     def _answers(self, column: _Column, asked: _Patience | None, case: AnyCase, golden: Any) -> Callable[[Mode], Any | Judgement]:
         """What a column answers to a case in a mode; a judgement where there is no answer."""
         kind, implementation = kind_of(case), column.implementation
         reason = kind.unsupported(implementation, case)
         held = self._held(kind, column.folder, case, golden) if column.folder and not reason else {}
+        by_choice = self.source == "auto" or implementation.name not in RECORDABLE  # of the others, some cases are recorded
 
         def answer(mode: Mode) -> Any | Judgement:
             if reason:
                 return Judgement("unsupported", True, reason)
             if column.folder:
-                return held.get(mode) or Judgement("not run", self.source == "auto" or mode == "lockstep", f"{mode} was not recorded")
+                return held.get(mode) or Judgement("not run", by_choice or mode == "lockstep", f"{mode} was not recorded")
             if column.broken:
                 return Judgement("raises", False, column.broken)
             if asked is None:
@@ -300,17 +337,69 @@ class Campaign:
     def _column(self, implementation: Implementation, runners: Runners) -> _Column:
         missing = ""
         if self.source != "recorded":
-            try:
-                runner = runners[implementation.name]
-                return _Column(implementation, runner.describe().version, "live", runner)
-            except UnavailableError as error:
-                missing = str(error)
-            except RunnerError as error:
-                return _Column(implementation, broken=str(error))
+            live = self._live_column(implementation, runners)
+            if not live.missing:
+                return live
+            missing = live.missing
         found = recorded.folders(self.fixtures, implementation.name)
         if self.source == "live" or not found:
             return _Column(implementation, missing=missing or "no recording")
-        return _Column(implementation, str(recorded.read_about(found[-1])["version"]), "recorded", folder=found[-1])
+        return self._recorded_column(implementation, found[-1])
+
+    def _live_column(self, implementation: Implementation, runners: Runners) -> _Column:
+        try:
+            runner = runners[implementation.name]
+            return _Column(implementation, runner.describe().version, "live", runner)
+        except UnavailableError as error:
+            return _Column(implementation, missing=str(error))
+        except RunnerError as error:
+            return _Column(implementation, broken=str(error))
+
+    def _recorded_column(self, implementation: Implementation, folder: Path) -> _Column:
+        return _Column(implementation, str(recorded.read_about(folder)["version"]), "recorded", folder=folder)
+
+    def against(self, cases: Golden, release: str = "recorded", tick: Tick = _quiet, say: Tick = _quiet) -> Against:
+        """Run live, and compare bits and verdicts with what was recorded.
+
+        Args:
+            cases: with their golden trajectories.
+            release: a recorded version, or ``recorded`` for the newest one.
+            tick: called for each case of each implementation.
+            say: called with a line at the start.
+
+        Raises:
+            CrossoptimError: when an implementation, or that release of it, was never recorded.
+        """
+        folders = {implementation.name: self._release(implementation.name, release) for implementation in self.implementations}
+        say(f"running {plural(len(folders), 'implementation')} again on {plural(len(cases), 'case')}")
+        with Runners(self._transport()) as runners, ThreadPoolExecutor() as pool:
+            return Against(list(pool.map(lambda i: self._rerun(i, runners, folders[i.name], cases, tick), self.implementations)))
+
+    def _release(self, name: str, release: str) -> Path:
+        self._require_recording(name)
+        found = recorded.folders(self.fixtures, name)
+        versions = {str(recorded.read_about(folder)["version"]): folder for folder in found}
+        if release not in ("recorded", *versions):
+            raise CrossoptimError(f"{name} {release} has no recording (recorded: {', '.join(versions)})")
+        return versions.get(release, found[-1])
+
+    def _rerun(self, implementation: Implementation, runners: Runners, folder: Path, cases: Golden, tick: Tick) -> Release:
+        held, live = self._recorded_column(implementation, folder), self._live_column(implementation, runners)
+        if live.runner is None:
+            return Release(implementation.name, recorded.read_about(folder), missing=live.missing or live.broken)
+        runs, patience = [], _Patience(live.runner, self.timeout)
+        for case, golden in cases:
+            tick(f"{implementation.name}: {case.id}")
+            kind = kind_of(case)
+            if kind.unsupported(implementation, case):
+                continue
+            both = zip(self._answered(held, None, case, golden), self._answered(live, patience, case, golden), strict=True)
+            for (then, before), (now, after) in both:
+                if before.judgement.verdict == "not run":
+                    runs.append(Rerun(None, after, False))
+                else:
+                    runs.append(Rerun(before, after, same_bits(kind, implementation, case, golden, (then, now))))
+        return Release(implementation.name, recorded.read_about(folder), _about(live.runner.describe()), runs)
 
     def _transport(self) -> Transport:
         """rpy2 where it works, else Rscript."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from crossoptim.check.detail import Detail, of_rates, of_reactions, of_trajectory
 from crossoptim.check.diagnose import Diagnosis, Explainer, diagnose
 from crossoptim.check.judge import Judge
 from crossoptim.check.verdict import Judgement
@@ -57,6 +58,14 @@ class Kind(ABC):
         """Why an answer diverges; empty where nothing is searched for."""
         return ""
 
+    @abstractmethod
+    def detail(self, implementation: Implementation, case: Any, golden: Any, judged: Judged) -> Detail | None:
+        """What can be drawn of an answer; None of an error.
+
+        Raises:
+            CrossoptimError: for an answer that does not fit the case.
+        """
+
     def diagnose(self, implementation: Implementation, case: Any, golden: Any, judged: Judged, seconds: float) -> Diagnosis | None:
         """The diagnosis of an answer that diverges; None where nothing is searched for."""
         return None
@@ -76,6 +85,12 @@ class _Trajectories(Kind):
     def explain(self, implementation: Implementation, case: Any, golden: Any, judged: Judged, explainer: Explainer) -> str:
         quirks, got = _quirks(implementation, case, judged.ignored), _read(implementation, case, judged)
         return explainer.sentence(implementation.name, case, golden, got, judged.mode, quirks)
+
+    def detail(self, implementation: Implementation, case: Any, golden: Any, judged: Judged) -> Detail | None:
+        if judged.answer["outcome"] != "ok":
+            return None
+        quirks, got = _quirks(implementation, case, judged.ignored), _read(implementation, case, judged)
+        return of_trajectory(case, golden, got, judged.mode, quirks)
 
     def diagnose(self, implementation: Implementation, case: Any, golden: Any, judged: Judged, seconds: float) -> Diagnosis | None:
         quirks, got = _quirks(implementation, case, judged.ignored), _read(implementation, case, judged)
@@ -149,6 +164,11 @@ class _Schedules(_Once):
         quirks = [q for q in schedules.quirks_of(implementation, case.schedule) if q.id not in ignored]
         return lambda answer, _: schedules.judgement(case, golden, quirks, answer, implementation.name)
 
+    def detail(self, implementation: Implementation, case: Any, golden: Any, judged: Judged) -> Detail | None:
+        if judged.answer["outcome"] != "ok":
+            return None
+        return of_rates(golden, schedules.read_answer(judged.answer, case, f"{implementation.name}, {case.id}"))
+
     def text(self, implementation: Implementation, case: Any, golden: Any, answers: Mapping[Mode, Any]) -> str:
         return schedules.record_text(case, golden, answers["replay"])
 
@@ -170,6 +190,9 @@ class _Refusals(_Once):
         judge = refusals.judge_of(implementation, case, frozenset(ignored))
         return lambda answer, _: judge.judge(answer)
 
+    def detail(self, implementation: Implementation, case: Any, golden: Any, judged: Judged) -> Detail | None:
+        return of_reactions(refusals.judge_of(implementation, case, frozenset(judged.ignored)), judged.answer)
+
     def text(self, implementation: Implementation, case: Any, golden: Any, answers: Mapping[Mode, Any]) -> str:
         return refusals.record_text(case, answers["replay"])
 
@@ -183,3 +206,12 @@ def kind_of(case: Any) -> Kind:
     if isinstance(case, ScheduleCase):
         return _Schedules()
     return _Refusals() if isinstance(case, RefusalCase) else _Trajectories()
+
+
+def same_bits(kind: Kind, implementation: Implementation, case: Any, golden: Any, answers: tuple[Any, Any]) -> bool:
+    """Whether two answers would be recorded as the same text: the same bits, or the same error."""
+    try:
+        a, b = (None if isinstance(each, Judgement) else kind.text(implementation, case, golden, {"replay": each}) for each in answers)
+    except CrossoptimError:  # an answer that does not fit the case is like no other
+        return False
+    return a is not None and a == b
