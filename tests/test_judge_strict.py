@@ -147,7 +147,7 @@ def test_an_answer_that_is_not_a_trajectory_is_refused_in_one_line(parts: dict[s
 
 # Events: a runner that mistakes one is caught by some case.
 
-Optimizer = reference._Optimizer
+Optimizer = reference.ReferenceOptimizer
 Change = Callable[[Any], None]
 
 

@@ -36,7 +36,7 @@ WORDS = {
     INDEX: "the parameter's 1-based index in its group",
     STEP: "the step count",
 }
-_GUESSES = 4  # powers and roots of which each may be an ulp off: every way to round them is tried
+_GUESSES = 3  # powers and roots of which each may be an ulp off: every way to round them is tried
 Options = Iterator[tuple[str, Expr]]
 Leaves = Mapping[str, Expr]
 Say = Callable[[Expr], str]

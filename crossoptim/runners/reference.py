@@ -39,7 +39,7 @@ class ReferenceRunner(LocalRunner):
 
     def open(self, start: Start) -> Adapter:
         """An optimizer under the specification's names."""
-        return _Optimizer(start)
+        return ReferenceOptimizer(start)
 
     def schedule(self, request: Mapping[str, Any], at: list[str]) -> dict[str, Any]:
         """A schedule under the specification's names."""
@@ -49,7 +49,9 @@ class ReferenceRunner(LocalRunner):
 make = ReferenceRunner
 
 
-class _Optimizer:
+class ReferenceOptimizer:
+    """The rule over arrays: parameters, gradients and groups under the specification's names, steps by the reference."""
+
     def __init__(self, start: Start) -> None:
         self.start = start
         self._params = {name: value.copy() for name, value in start.params.items()}
