@@ -22,7 +22,7 @@ R_SOURCES := $(shell find r -not -path 'r/tests*')
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: .venv/.python .venv/.r ## Python and R environment in .venv (quick when nothing changed)
+setup: .venv/.python .venv/.r .venv/.browser ## Python and R environment in .venv, and a browser (quick when nothing changed)
 	@:
 
 .venv/.python: pyproject.toml .ci/setup
@@ -30,6 +30,9 @@ setup: .venv/.python .venv/.r ## Python and R environment in .venv (quick when n
 
 .venv/.r: .venv/.python $(R_SOURCES)
 	@.ci/setup r
+
+.venv/.browser: .venv/.python
+	@.ci/setup browser
 
 check: setup ## Judge every implementation found here (ARGS="--select 'adam/*'")
 	@$(BIN)/crossoptim check $(ARGS)

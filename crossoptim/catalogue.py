@@ -14,6 +14,7 @@ from crossoptim import flag_pages, refusal_pages, schedule_pages
 from crossoptim.errors import CrossoptimError
 from crossoptim.golden.case import Case
 from crossoptim.golden.cases import all_cases
+from crossoptim.golden.described import event_lines, value_text
 from crossoptim.golden.fixture import VERSION, golden_path, root
 from crossoptim.golden.flags import flags_document
 from crossoptim.golden.refusals.case import FOLDER as REFUSALS
@@ -204,7 +205,7 @@ def _hyper_table(setting: Setting, related: list[Ecosystem]) -> Table:
     for option in setting.rule.hyper:
         where = [_foreign(e.binding(setting) or _first(e, setting), option) for e in related]
         interval = option.interval if isinstance(option, Real) else "true, false"
-        row = (_value(setting.values[option.name]), _value(option.default), interval, *where)
+        row = (value_text(setting.values[option.name]), value_text(option.default), interval, *where)
         table.add_row(f"  {option.name}", *map(Text, row))
     return table
 
@@ -224,12 +225,8 @@ def _foreign(binding: Binding, option: Real | Flag) -> str:
         if foreign not in binding.defaults:
             return f"{label} (required)"
         default = binding.defaults[foreign] if isinstance(ours, str) else binding.defaults[foreign][place]
-        return label if default == option.default else f"{label} = {_value(default)}"
+        return label if default == option.default else f"{label} = {value_text(default)}"
     return "-"
-
-
-def _value(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _state_table(setting: Setting, related: list[Ecosystem]) -> Table:
@@ -248,11 +245,12 @@ def _quirk_page(quirk: Quirk) -> Page:
         out.print(Padding.indent(Text(f"{quirk.title} ({quirk.kind})"), 2))
         for label, value in {
             "classes": ", ".join(quirk.bindings),
-            "effect": "; ".join(_effect(effect) for effect in data["effects"]),
+            "effect": "; ".join(effect_text(effect) for effect in data["effects"]),
             "upstream": quirk.upstream,
             "issue": quirk.issue,
             "versions": quirk.versions,
             "advice": quirk.advice,
+            "page": f"docs/quirks/{quirk.id}.md",
         }.items():
             if value:
                 row = Table.grid(padding=(0, 1))
@@ -266,22 +264,28 @@ def _quirk_page(quirk: Quirk) -> Page:
 
 _IN_FLOAT32 = {
     "all": "computes",
+    "product": "computes, powers as products that grow from step to step,",
     "counted": "makes, from the step count on,",
     "last": "does the last operation of",
     "none": "holds",
 }
 
 
-def _effect(effect: dict[str, Any]) -> str:
+def effect_text(effect: dict[str, Any]) -> str:
+    """What a quirk's effect is, after "it"."""
     match effect["type"]:
         case "Edit":
             return f"computes {effect['replace']} where the equation has {effect['find']}"
         case "Conduct":
-            return f"goes on with {', '.join(f'{key} = {_value(value)}' for key, value in effect['values'].items())}"
+            return f"goes on with {', '.join(f'{key} = {value_text(value)}' for key, value in effect['values'].items())}"
         case "Forgets":
             return f"once resumed, keeps only {', '.join(effect['keeps'])} from step to step"
         case "HalfPrecision":
             return f"computes with bfloat16 numbers from A in {effect['first']} to A in {effect['last']}"
+        case "LeavesZeros":
+            return "leaves zeros in the gradients where zero_grad() is called"
+        case "StartsAs":
+            return f"starts {effect['variable']} as {effect['init']} of the first group"
         case "GradientAfter":
             return f"leaves {effect['expression']} in the gradient"
         case "Precision":
@@ -316,10 +320,7 @@ def _case_page(case: Case) -> Page:
         lines = [case.comment, f"{case.optimizer} ({format_setting(case.base)}) on {case.problem_name}, {case.dtype}, {case.steps} steps"]
         for number, group in enumerate(groups):
             lines.append(f"group {number} of {', '.join(group['params'])}: {group['setting']}")
-        for event in case.events:
-            what = {"group": event.group if event.kind == "set" else "", "params": ", ".join(event.params), **dict(event.hyper)}
-            details = ", ".join(f"{k} = {_value(v)}" for k, v in what.items() if v != "")
-            lines.append(f"step {event.step or 'all'}: {event.kind} {details}")
+        lines += event_lines(case)
         for line in lines:
             out.print(Padding.indent(Text(line), 2))
         flag_pages.print_flags(case.flags, out)

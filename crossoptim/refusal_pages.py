@@ -21,12 +21,7 @@ from crossoptim.spec.refusals import Probe
 
 def case_rows() -> Rows:
     """A row an optimizer."""
-    return [{"id": c.id, "setting": c.topic, "events": [], "comment": _comment(c)} for c in all_refusal_cases().values()]
-
-
-def _comment(case: RefusalCase) -> str:
-    refused = sum(bool(probe.refusal) for probe in case.probes)
-    return f"invalid input: {refused} ways to make it that must be refused, {len(case.probes) - refused} that must not"
+    return [{"id": c.id, "setting": c.topic, "events": [], "comment": c.comment} for c in all_refusal_cases().values()]
 
 
 def refusal_page(case: RefusalCase) -> Page:
@@ -38,10 +33,10 @@ def refusal_page(case: RefusalCase) -> Page:
     }  # fmt: skip
     path = root() / VERSION / golden_path(case.id)
     rows = {probe.id: {"refusal": probe.refusal, **probes[probe.id]} for probe in case.probes}
-    data = {"id": case.id, "comment": _comment(case), "fixture": str(path), "probes": rows}
+    data = {"id": case.id, "comment": case.comment, "fixture": str(path), "probes": rows}
 
     def show(out: Console) -> None:
-        out.print(Text.assemble((case.id, "bold"), f": {_comment(case)}"), soft_wrap=True)
+        out.print(Text.assemble((case.id, "bold"), f": {case.comment}"), soft_wrap=True)
         titles = {name: f"{all_ecosystems()[name].title}\n{judge.binding.name}" for name, judge in judges.items() if judge.binding}
         table = plain_table("", "specification", *titles.values(), head="dim")
         for probe in case.probes:

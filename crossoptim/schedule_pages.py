@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from crossoptim.flag_pages import print_flags
+from crossoptim.golden.described import event_lines, group_lines, options_text, value_text
 from crossoptim.golden.fixture import VERSION, golden_path, root
 from crossoptim.golden.flags import flags_document
 from crossoptim.golden.schedules.case import ScheduleCase
@@ -40,7 +41,7 @@ def schedule_rows() -> Rows:
 def case_rows() -> Rows:
     """Every schedule case with its one-line comment."""
     return [
-        {"id": c.id, "setting": _options(c.hyper), "events": list(dict.fromkeys(e.kind for e in c.events)), "comment": c.comment}
+        {"id": c.id, "setting": options_text(c.hyper), "events": list(dict.fromkeys(e.kind for e in c.events)), "comment": c.comment}
         for c in all_schedule_cases().values()
     ]
 
@@ -91,9 +92,8 @@ def schedule_case_page(case: ScheduleCase) -> Page:
 
     def show(out: Console) -> None:
         out.print(Text(case.id, "bold"))
-        lines = [case.comment, f"{case.schedule} ({_options(case.hyper)}) on {case.optimizer_name}, {case.steps} steps"]
-        lines += [f"group {number}: {_options(group)}" for number, group in enumerate(case.groups)]
-        lines += [f"step {e.step}: {e.kind}" + (f" group {e.group} lr = {e.lr:g}" if e.kind == "set" else "") for e in case.events]
+        lines = [case.comment, f"{case.schedule} ({options_text(case.hyper)}) on {case.optimizer_name}, {case.steps} steps"]
+        lines += [*group_lines(case), *event_lines(case)]
         for line in lines:
             out.print(Padding.indent(Text(line), 2))
         print_flags(case.flags, out)
@@ -129,18 +129,6 @@ def _table(setting: ScheduleSetting, related: list[Ecosystem]) -> Table:
             option.interval if isinstance(option, Number | Whole) else ", ".join(option.values) if isinstance(option, Choice) else ""
         )
         where = [next((foreign for foreign, ours in b.args.items() if ours == option.name), "-") for b in classes]
-        default = "-" if option.default is REQUIRED else _value(option.default)
-        table.add_row(f"  {option.name}", *map(Text, (_value(values[option.name]), default, admissible, *where)))
+        default = "-" if option.default is REQUIRED else value_text(option.default)
+        table.add_row(f"  {option.name}", *map(Text, (value_text(values[option.name]), default, admissible, *where)))
     return table
-
-
-def _options(values: Any) -> str:
-    return ", ".join(f"{key} = {_value(value)}" for key, value in values.items()) or "defaults"
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, dict):
-        return f"{value['name']}({_options(value['arguments'])})" if value.get("arguments") else str(value["name"])
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_value, value))}]"
-    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)

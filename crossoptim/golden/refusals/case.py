@@ -34,6 +34,12 @@ class RefusalCase:
         return f"{FOLDER}/{self.topic}"
 
     @property
+    def comment(self) -> str:
+        """How much is tried."""
+        refused = sum(bool(probe.refusal) for probe in self.probes)
+        return f"invalid input: {refused} ways to make it that must be refused, {len(self.probes) - refused} that must not"
+
+    @property
     def base(self) -> Setting:
         """The optimizer with its defaults."""
         return resolve(self.topic)
