@@ -38,7 +38,7 @@ from crossoptim.spec.schedules import all_schedules
 FAKE = Path(__file__).parent / "fakes" / "wrong_answers.py"
 QUIRK = "r-torch/sgd/weight-decay-adds-index"
 RECORDED = ("check", "--source", "recorded", "-r", "r-torch")
-COMMANDS = ["list", "show", "export", "generate", "check", "diagnose", "record", "quirks", "report-bug", "serve"]
+COMMANDS = ["list", "show", "export", "generate", "check", "diagnose", "record", "quirks", "report-bug", "power", "serve"]
 
 
 @dataclass(frozen=True)
@@ -460,9 +460,8 @@ def ask(*messages: dict[str, Any]) -> list[dict[str, Any]]:
     """Talk to ``crossoptim serve`` as another language does."""
     lines = "".join(compact(message) + "\n" for message in messages)
     environment = {**os.environ, "PYTHONPATH": str(Path(fixture.__file__).parents[2])}
-    done = subprocess.run(
-        [sys.executable, "-m", "crossoptim", "serve"], input=lines, capture_output=True, text=True, check=True, env=environment, timeout=60
-    )
+    words = [sys.executable, "-m", "crossoptim", "serve"]
+    done = subprocess.run(words, input=lines, capture_output=True, text=True, check=True, env=environment, timeout=60)
     assert done.stderr == ""
     return [json.loads(line) for line in done.stdout.splitlines()]
 

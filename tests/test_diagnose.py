@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_power import Mutant, replayed
 
 from crossoptim.check.closure_candidates import named_numbers
 from crossoptim.check.diagnose import Diagnosis, Explainer, diagnose
+from crossoptim.check.power.mutants import Mutant
+from crossoptim.check.power.replay import replayed
 from crossoptim.golden.case import Case
 from crossoptim.golden.cases import get_case
 from crossoptim.golden.fixture import root

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, reduce
 from itertools import product
 from typing import Any
 
@@ -287,6 +287,15 @@ def kept_after(row: Row, quirks: Sequence[Quirk] = (), rounding: Mapping[str, tu
     return {key.removesuffix(NEW): Scalar(s.rounded, s.rounded, 0.0, s.error) for key, s in made.items() if key.endswith(NEW)}
 
 
+def step_bits(row: Row, quirks: Sequence[Quirk], dtype: str) -> dict[str, Array]:
+    """The reference's bits of one step with these quirks, without bounds; operations with bfloat16 numbers stay in ``dtype``."""
+    effects = numeric_effects(quirks)
+    equation = apply(trace(row.member.setting), effects)
+    scalars = {key: scalar.rounded for key, scalar in _step_scalars(equation, row, low_precision(effects)).items()}
+    numbers = {**row.member.setting.reals, **scalars, "index": float(row.member.index)}
+    return reference.step(equation, {**numbers, **row.before, GRAD: row.grad}, dtype)
+
+
 def numeric_effects(quirks: Sequence[Quirk]) -> tuple[Effect, ...]:
     """The effects that change numbers."""
     return tuple(effect for quirk in quirks for effect in quirk.effects if not isinstance(effect, Raises))
@@ -338,10 +347,17 @@ def _float32(root: Expr, env: Mapping[str, float], operations: str, ulps_off: tu
     """A float32 scalar; see :class:`~crossoptim.spec.model.Precision`."""
     if operations == "none":
         return oracle.float32_store(root, env)
-    root, operands = _in_float32(root, operations)
+    root, operands = _in_float32(_multiplied_out(root, int(env[STEP])) if operations == "product" else root, operations)
     exact = {key: oracle.MP.mpf(value) for key, value in env.items()}
     made = {key: float(evaluate(operand, exact, oracle.Oracle, literal=oracle.MP.mpf)) for key, operand in operands.items()}
     return oracle.float32_scalar(root, {**env, **made}, ulps_off or (0,) * oracle.faithful_operations(root))
+
+
+def _multiplied_out(root: Expr, t: int) -> Expr:
+    """A graph with its powers of the step count as products."""
+    if root.op == "**" and root.args[1].label == STEP:
+        return reduce(lambda product, _: Expr("*", (product, root.args[0])), range(t - 1), root.args[0])
+    return Expr(root.op, tuple(_multiplied_out(arg, t) for arg in root.args), root.label, root.value)
 
 
 def _in_float32(root: Expr, operations: str) -> tuple[Expr, dict[str, Expr]]:

@@ -109,10 +109,10 @@ def conclude(talk: Conversation, evaluate: Callable[[Any], Evaluation]) -> Outco
 
 
 class ReferenceStepper:
-    """A closure rule's optimizer in the reference, over the parameters of one group."""
+    """A closure rule's optimizer in the reference, over the parameters of one group; ``conduct`` replaces some of the rule's own."""
 
-    def __init__(self, shapes: Shapes, dtype: str) -> None:
-        self.shapes, self.dtype = shapes, dtype
+    def __init__(self, shapes: Shapes, dtype: str, conduct: Mapping[str, Any] | None = None) -> None:
+        self.shapes, self.dtype, self.conduct = shapes, dtype, conduct
         self.memory = Memory()
 
     def step(
@@ -124,6 +124,6 @@ class ReferenceStepper:
             loss, grads = evaluate(unflatten(flat, self.shapes))
             return Evaluation(flat, DTYPES[self.dtype](loss), flatten(grads, self.shapes, self.dtype))
 
-        talk = converse(setting, ReferenceWords(self.dtype), self.memory, flatten(params, self.shapes, self.dtype))
+        talk = converse(setting, ReferenceWords(self.dtype), self.memory, flatten(params, self.shapes, self.dtype), self.conduct)
         outcome = conclude(talk, answer)
         return unflatten(outcome.point, self.shapes), Decisions(outcome.stop, tuple(float(t) for t in outcome.lengths))

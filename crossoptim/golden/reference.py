@@ -81,22 +81,24 @@ class Reference:
         return np.asarray(np.finfo(x.dtype).eps)
 
 
-def step(equation: Equation, env: Mapping[str, Array | float], dtype: str) -> dict[str, Array]:
+def step(equation: Equation, env: Mapping[str, Array | float], dtype: str, memo: dict[int, Any] | None = None) -> dict[str, Array]:
     """One update.
 
     Args:
         equation: the graph.
         env: ``p``, ``g``, state (arrays of ``dtype``), hyperparameters and scalars (floats, or arrays of ``dtype`` that broadcast).
         dtype: ``"float32"`` or ``"float64"``; scalars are rounded to it once, before use.
+        memo: values of nodes that are known; those that are found are added.
 
     Returns:
         The outputs of the equation by name: the parameter's shape, or that of the state variable.
     """
     kind = DTYPES[dtype]
-    memo: dict[int, Any] = {}
+    memo = {} if memo is None else memo
     with np.errstate(all="ignore"):
         for node in walk(*equation.outputs.values()):
-            memo[id(node)] = _apply(node, memo, env, kind)
+            if id(node) not in memo:
+                memo[id(node)] = _apply(node, memo, env, kind)
     shape = np.shape(env["p"])
     return {
         key: np.broadcast_to(memo[id(root)], np.shape(env[key]) if key in equation.shapes else shape).copy()

@@ -84,7 +84,7 @@ def step_env(member: Membership, scalars: dict[str, float], p: Array, g: Array, 
 def golden(case: Case) -> Trajectory:
     """Evaluate a case: the update by the reference, losses and gradients by the oracle."""
     if case.base.rule.converse:
-        return _conversation(case)
+        return conversation(case)
     params = initial_params(case)
     names = list(params)
     state: dict[str, dict[str, Array]] = {name: {} for name in names}
@@ -136,13 +136,13 @@ def golden(case: Case) -> Trajectory:
     return out
 
 
-def _conversation(case: Case) -> Trajectory:
-    """The golden trajectory of a closure rule."""
+def conversation(case: Case, conduct: Mapping[str, Any] | None = None) -> Trajectory:
+    """The golden trajectory of a closure rule, or the one with another ``conduct``."""
     params = initial_params(case)
     out = Trajectory(
         params={n: [] for n in params}, state={n: {} for n in params}, grads={n: [] for n in params}, scalars={n: [] for n in params}
     )
-    stepper = closure.ReferenceStepper({n: params[n].shape for n in case.initial_groups[0].params}, case.dtype)
+    stepper = closure.ReferenceStepper({n: params[n].shape for n in case.initial_groups[0].params}, case.dtype, conduct)
     for step, members in enumerate(case.timeline, 1):
         seen, skipped = Evaluations.of(list(params)), case.without_gradient(step)
 

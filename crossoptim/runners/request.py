@@ -35,7 +35,8 @@ def unsupported(binding: Binding | None, case: Case) -> str | None:
 def missing_argument(binding: Binding, settings: Sequence[Setting]) -> str | None:
     """Which hyperparameter a class has no argument for although one of the settings needs it, or None."""
     for option in settings[0].rule.hyper:
-        if binding.foreign(option.name) is None and any(s.values[option.name] != option.default for s in settings):
+        said = binding.only.get(option.name, option.default)
+        if binding.foreign(option.name) is None and any(s.values[option.name] != said for s in settings):
             return f"{binding.name} has no argument for {option.name}"
     return None
 

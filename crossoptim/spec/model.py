@@ -388,7 +388,9 @@ class Binding:
     ``bounds`` the foreign admissible intervals of our hyperparameters where they differ. ``kept`` maps our kept numbers to the foreign
     keys. Arguments in ``keyword_only`` are given by name.
     ``spellings`` says for a foreign argument what it calls our values, where it calls them something else. ``gradients`` is the layout in
-    which it takes them: sparse gradients hold the entries that are not zero.
+    which it takes them: sparse gradients hold the entries that are not zero. ``also`` names further variants that it is asked for although
+    it computes its own: a quirk says what that changes. ``only`` are values of hyperparameters that the class is for, where a library has
+    a class for each.
     """
 
     name: str
@@ -403,6 +405,8 @@ class Binding:
     keyword_only: tuple[str, ...] = ("maximize",)
     source: str = ""
     gradients: Literal["dense", "sparse"] = "dense"
+    also: Mapping[str, str] = field(default_factory=dict)
+    only: Mapping[str, Any] = field(default_factory=dict)
 
     def foreign(self, ours: str) -> str | None:
         """The argument that sets one of our hyperparameters or switches, or a part of it; None where there is none."""
@@ -416,9 +420,10 @@ class Binding:
             value = setting.values[switch.name]
             if switch.name in said:
                 return value in self.spellings.get(said[switch.name], switch.values)
-            return bool(value == self.switches.get(switch.name, switch.default))
+            return value in (self.switches.get(switch.name, switch.default), self.also.get(switch.name))
 
-        return self.rule == setting.rule.name and all(map(runs, setting.rule.switches))
+        mine = self.rule == setting.rule.name and all(setting.values[key] == value for key, value in self.only.items())
+        return mine and all(map(runs, setting.rule.switches))
 
 
 @dataclass(frozen=True)
@@ -436,7 +441,7 @@ class GradientAfter:
     expression: str
 
 
-Operations = Literal["all", "counted", "last", "none"]
+Operations = Literal["all", "counted", "product", "last", "none"]
 
 
 @dataclass(frozen=True)
@@ -444,9 +449,10 @@ class Precision:
     """These scalars are float32 numbers.
 
     ``operations`` says which of the operations that make them are float32 ones: ``"all"`` (powers may then miss by an ulp, as vectorised
-    libm does), those that the step count enters (``"counted"``: it is a float32 tensor there), the ``"last"`` one on operands that were
-    made in double, or ``"none"``: made in double, then held in float32. A kept number is named by what a step makes of it
-    (``mu_product_new``); it is a float32 number before the first step already.
+    libm does), all of them with powers of the step count as products that grow from step to step (``"product"``), those that the step
+    count enters (``"counted"``: it is a float32 tensor there), the ``"last"`` one on operands that were made in double, or ``"none"``:
+    made in double, then held in float32. A kept number is named by what a step makes of it (``mu_product_new``); it is a float32 number
+    before the first step already.
     """
 
     scalars: tuple[str, ...]

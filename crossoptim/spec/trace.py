@@ -163,6 +163,15 @@ def _identity(rule: Rule, when: dict[str, bool | int | str]) -> str:
 
 def statements(outputs: dict[str, Expr], suffix: str) -> tuple[tuple[str, str], ...]:
     """Graphs as assignments in order of evaluation: what is used twice gets a name (x1, x2, ...), each output its own name and suffix."""
+    return _assignments(outputs, suffix)[0]
+
+
+def labels(outputs: dict[str, Expr], suffix: str) -> dict[int, str]:
+    """The names that :func:`statements` gives to nodes, by ``id(node)``."""
+    return _assignments(outputs, suffix)[1]
+
+
+def _assignments(outputs: dict[str, Expr], suffix: str) -> tuple[tuple[tuple[str, str], ...], dict[int, str]]:
     uses: dict[int, int] = {}
     nodes = list(walk(*outputs.values()))
     for node in nodes:
@@ -182,7 +191,7 @@ def statements(outputs: dict[str, Expr], suffix: str) -> tuple[tuple[str, str], 
             named[id(node)] = label
     written = {label for label, _ in out}
     out.extend((key + suffix, text(value, named)) for key, value in outputs.items() if key + suffix not in written)
-    return tuple(out)
+    return tuple(out), named
 
 
 def format_setting(setting: Setting) -> str:
