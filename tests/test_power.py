@@ -1,190 +1,171 @@
-"""The fixtures bite: an implementation that drops a term or takes another variant diverges in at least one case."""
+"""The fixtures bite: an implementation in which one thing is wrong diverges in at least one case."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import cache
+import json
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
-from crossoptim.check.judge import Judge
-from crossoptim.check.verdict import Verdict
-from crossoptim.golden import oracle, reference
-from crossoptim.golden.case import Case
-from crossoptim.golden.cases import all_cases, get_case
-from crossoptim.golden.trajectory import Trajectory, equations, golden, initial_params, initial_state, step_env
-from crossoptim.spec.expr import Expr, call, rebuild, text, walk
+from crossoptim.check.power import criteria, schedules
+from crossoptim.check.power.equivalence import disagreement
+from crossoptim.check.power.mutants import Mutant, mutants, settings
+from crossoptim.check.power.reasons import REASONS
+from crossoptim.check.power.score import Score, Subject, measured, subjects
+from crossoptim.check.power.stack import cases_by_equation, catches, verdict
+from crossoptim.cli import app
 from crossoptim.spec.model import Setting
 from crossoptim.spec.rules import all_rules
-from crossoptim.spec.trace import Equation, trace
+from crossoptim.spec.trace import trace
+
+EVERY = 10  # of an equation's mutants, each tenth; the command takes all
+NOT_CAUGHT = set((Path(__file__).parent / "not_caught.txt").read_text(encoding="utf-8").splitlines())
+by_equation = pytest.mark.parametrize("equation", sorted(settings()))
 
 
-@dataclass(frozen=True)
-class Mutant:
-    """An equation in place of ``original``, and what is wrong with it."""
-
-    original: str
-    wrong: str
-    equation: Equation
+@by_equation
+def test_what_is_wrong_is_caught(equation: str) -> None:
+    found = measured(Subject("equation", equation), every=EVERY)
+    assert found.mutants and set(found.missed) <= NOT_CAUGHT
 
 
-def weaker(node: Expr) -> Iterator[Expr]:
-    """What is left of an operation when something of it is forgotten; a literal alone is no term."""
-    match node.op:
-        case "+" | "maximum":
-            yield from node.args
-        case "-":
-            yield node.args[0]
-            yield call("neg", node.args[1])
-        case "*":
-            yield from (other for other, dropped in (node.args, node.args[::-1]) if dropped.op != "number")
-        case "/" | "**" | "neg" | "sqrt":
-            if node.args[-1].op != "number":
-                yield node.args[0]
-        case "where":
-            yield from node.args[1:]
+@pytest.mark.parametrize("schedule", schedules.schedules())
+def test_what_is_wrong_about_a_schedule_is_caught(schedule: str) -> None:
+    found = measured(Subject("schedule", schedule), every=EVERY)
+    assert found.mutants and set(found.missed) <= NOT_CAUGHT
 
 
-def dropped_terms(equation: Equation) -> Iterator[Mutant]:
-    """One mutant for each operand that can be forgotten, in the update or in a scalar; a value used twice is wrong at both places."""
-    for node in walk(*equation.outputs.values(), *equation.scalars.values()):
-        for instead in weaker(node):
-            memo = {id(node): instead}
-            outputs = {key: rebuild(root, lambda *_: None, memo) for key, root in equation.outputs.items()}
-            scalars = {key: rebuild(root, lambda *_: None, memo) for key, root in equation.scalars.items()}
-            if all(scalars[key] is root for key, root in equation.scalars.items()):
-                scalars = equation.scalars  # the same object: its numbers are known
-            yield Mutant(equation.id, f"{text(node)} -> {text(instead)}", replace(equation, outputs=outputs, scalars=scalars))
-
-
-def flipped_switches(setting: Setting) -> Iterator[Mutant]:
-    """One mutant for each other value of each switch that changes the equation."""
-    own = trace(setting)
-    for switch in setting.rule.switches:
-        for value in switch.values:
-            other = trace(setting.with_values(**{switch.name: value}))
-            if (other.statements, other.as_json()["scalars"]) != (own.statements, own.as_json()["scalars"]):
-                yield Mutant(own.id, f"{switch.name} = {value}", other)
-
-
-@cache
-def settings() -> dict[str, Setting]:
-    """One setting for each equation of the catalogue; rules without one have their own mutants (test_lbfgs_power.py)."""
-    members = (m for case in all_cases().values() if not case.base.rule.converse for step in case.timeline for m in step.values())
-    return {trace(m.setting).id: m.setting for m in members}
-
-
-@cache
-def cases_by_equation() -> dict[str, list[Case]]:
-    """The cases that use each equation: float64 first, then those with the fewest numbers."""
-    found: dict[str, list[Case]] = {}
-    for case in sorted(all_cases().values(), key=lambda c: (c.dtype != "float64", sum(len(p.start) for p in c.problem.params))):
-        for equation in equations(case):
-            found.setdefault(equation, []).append(case)
-    return found
-
-
-def cases_with(equation: str) -> list[Case]:
-    """The cases that use an equation."""
-    return cases_by_equation()[equation]
-
-
-def mutants(equation: str) -> list[Mutant]:
-    """Everything that may be wrong about an equation."""
-    return [*dropped_terms(trace(settings()[equation])), *flipped_switches(settings()[equation])]
-
-
-@cache
-def trajectory(case_id: str) -> Trajectory:
-    """The golden trajectory of a case."""
-    return golden(get_case(case_id))
-
-
-def replayed(case: Case, mutant: Mutant) -> Trajectory:
-    """What an implementation with the wrong equation answers when the golden gradients are injected."""
-    truth = trajectory(case.id)
-    out = Trajectory(grads=truth.grads)
-    for name, param in initial_params(case).items():
-        state: dict[str, Any] = {}
-        numbers: dict[str, float] = {}
-        t = 0
-        out.params[name], out.state[name] = [], {var: [] for var in truth.state[name]}
-        for step, members in enumerate(case.timeline):
-            member, grad = members.get(name), truth.grads[name][step]
-            if member is not None and grad is not None:
-                t += 1
-                equation = trace(member.setting)
-                if equation.id == mutant.original:
-                    equation = mutant.equation
-                kept = (var for var in member.setting.rule.state if var.name in equation.state)
-                reals = member.setting.reals
-                current = {var.name: state.setdefault(var.name, initial_state(var, reals, param, grad)) for var in kept}
-                numbers = numbers or oracle.initial_kept(member.setting)
-                own = equation if equation.scalars is not trace(member.setting).scalars else trace(member.setting)
-                scalars = scalars_of(own, tuple(reals.items()), t, tuple(numbers.items()))
-                numbers = oracle.kept_after(scalars)
-                outputs = reference.step(equation, step_env(member, scalars, param, grad, current), case.dtype)
-                param = outputs.pop("p")
-                state.update(outputs)
-            out.params[name].append(param)
-            for var, rows in out.state[name].items():
-                rows.append(state.get(var))
-    return out
-
-
-@cache
-def scalars_of(equation: Equation, reals: tuple[tuple[str, float], ...], t: int, kept: tuple[tuple[str, float], ...]) -> dict[str, float]:
-    """The scalars of a step as a program in double has them: no division fails, and the root of a negative number is NaN."""
-    try:
-        exact = oracle.step_scalars(equation, dict(reals), t, dict(kept))
-    except (ZeroDivisionError, TypeError):  # a number that is not real has no order either
-        return {**dict(kept), **dict.fromkeys(equation.scalars, math.inf)}
-    return {**dict(kept)} | {key: math.nan if oracle.MP.im(value) else float(oracle.MP.re(value)) for key, value in exact.items()}
-
-
-def caught(mutant: Mutant) -> bool:
-    """Whether some case of the catalogue tells the mutant from the equation."""
-    return any(verdict(case, mutant) in ("diverges", "raises") for case in cases_with(mutant.original))
-
-
-def verdict(case: Case, mutant: Mutant) -> Verdict:
-    """What the judge says of an implementation with the mutant's equation."""
-    try:
-        answer = replayed(case, mutant)
-    except ValueError:  # what is left has not the shape that a matrix function needs
-        return "raises"
-    return Judge(case, trajectory(case.id)).judge(answer, "replay").verdict
-
-
-def undecided(mutant: Mutant) -> bool:
-    """A guard against a length that is zero only where decay takes back the whole direction: there rounding decides about everything."""
-    return mutant.original.startswith("lamb[weight_decay") and mutant.wrong.startswith("where(sqrt(sum(((") and mutant.wrong[-4:] != "-> 1"
-
-
-@pytest.mark.parametrize("equation", sorted(settings()))
-def test_a_dropped_term_or_another_variant_is_caught(equation: str) -> None:
-    assert [mutant.wrong for mutant in mutants(equation) if not undecided(mutant) and not caught(mutant)] == []
-
-
-@pytest.mark.parametrize("equation", sorted(settings()))
+@by_equation
 def test_the_equation_itself_is_not_caught(equation: str) -> None:
-    honest = Mutant(equation, "", trace(settings()[equation]))
-    assert verdict(cases_with(equation)[0], honest) == "exact"
+    honest = Mutant(equation, "", trace(settings()[equation][0]))
+    assert not any(catches(case, honest) for case in cases_by_equation()[equation])
+    assert verdict(cases_by_equation()[equation][0], honest) == "exact"
 
 
-def test_every_variant_of_every_rule_is_flipped_somewhere() -> None:
-    wrong = {(setting.rule.name, m.wrong) for setting in settings().values() for m in flipped_switches(setting)}
-    assert wrong == {
-        (r.name, f"{s.name} = {value}") for r in all_rules().values() if not r.converse for s in r.switches for value in s.values
-    }
+@pytest.fixture(scope="module")
+def names() -> list[tuple[str, str]]:
+    """All mutants of the rules."""
+    return [(equation, mutant.wrong) for equation in settings() for mutant in mutants(equation)]
 
 
-def test_every_operation_of_an_equation_has_its_mutants() -> None:
-    counts = {equation: len(list(dropped_terms(trace(setting)))) for equation, setting in settings().items()}
-    flips = sum(len(list(flipped_switches(setting))) for setting in settings().values())
-    print(f"{sum(counts.values())} dropped terms and {flips} flipped switches in {len(counts)} equations")
-    assert counts["sgd[]"] == 4  # p - lr * g: p, -(lr * g), lr, g
-    assert counts["adam[]"] > 30
+def test_every_variant_of_every_rule_is_flipped_somewhere(names: list[tuple[str, str]]) -> None:
+    wrong = {(equation.split("[")[0], said) for equation, said in names}
+    for rule in all_rules().values():
+        if not rule.converse:
+            assert {(rule.name, f"{s.name} = {value}") for s in rule.switches for value in s.values} <= wrong
+
+
+def test_each_kind_of_mistake_is_among_an_equations_mutants() -> None:
+    wrong = {mutant.wrong for mutant in mutants("adam[]")}
+    assert {
+        "m + mix1 * (g - m) -> m",  # a term
+        "m + mix1 * (g - m) -> m - mix1 * (g - m)",  # a sign
+        "g - m -> m - g",  # the order of operands
+        "g - m -> g - p",  # another leaf
+        "mix1 * (g - m) -> mix2 * (g - m)",
+        "1 - beta1 -> 2 - beta1",  # a constant
+        "beta1 ** t -> beta1 ** (t - 1)",  # the count of steps
+        "step_size * m_new -> step_size * m",  # state before its update
+        "eps_placement = inside",  # a variant
+        "m starts as g",  # the initial state
+    } <= wrong
+    assert len(mutants("adam[]")) == len(wrong) > 300
+
+
+@pytest.mark.parametrize("equation", ["adam[]", "rprop[]", "nadam[]", "sgd[momentum]"])
+def test_the_short_way_says_what_the_judge_says_of_the_whole_run(equation: str) -> None:
+    case = cases_by_equation()[equation][0]
+    for mutant in mutants(equation)[::17]:
+        assert catches(case, mutant) == (verdict(case, mutant) in ("diverges", "raises")), mutant.wrong
+
+
+def test_a_reason_is_no_proof_where_the_numbers_differ() -> None:
+    by_name = {mutant.wrong: mutant for mutant in mutants("adam[]")}
+    assert disagreement(by_name["g - m -> m - g"]) is not None
+    honest = Mutant("adam[]", "", trace(settings()["adam[]"][0]))
+    assert disagreement(honest) is None
+
+
+def test_every_reason_speaks_of_some_mutant(names: list[tuple[str, str]]) -> None:
+    named = [*names, *((f"schedules/{name}", wrong) for name in ("linear", "one_cycle") for wrong in schedules.mutants_of(name))]
+    assert [reason.wrong for reason in REASONS if not any(reason.fits(*each) for each in named)] == []
+
+
+def test_a_score_counts_what_is_real() -> None:
+    together = Score(10, 7, {"a": "why"}, ["b", "c"], {"x": (1, 2)}) + Score(2, 2, others={"x": (3, 4), "y": (0, 1)})
+    assert (together.mutants, together.caught, together.score) == (12, 9, 9 / 11)
+    assert together.others == {"x": (4, 6), "y": (0, 1)}
+    assert {subject.kind for subject in subjects()} == {"equation", "port", "schedule"}
+
+
+# Other criteria.
+
+TORCH: dict[str, Any] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "adagrad": torch.optim.Adagrad}
+TORCH |= {"rmsprop": torch.optim.RMSprop, "sgd": torch.optim.SGD}
+
+
+@pytest.mark.parametrize("name, options", criteria.CPP_BASELINE.runs)
+def test_the_baseline_is_what_pytorch_computes(name: str, options: dict[str, Any]) -> None:
+    start = [-0.2109, -0.4976, -0.1413, -0.3420, -0.2524, 0.6976], [-0.1085, -0.2979, 0.6892], [-0.0508, -0.3941, -0.2843], [-0.0711]
+    w1, b1, w2, b2 = (torch.tensor(values, dtype=torch.float64, requires_grad=True) for values in start)
+    optimizer = TORCH[name]([w1, b1, w2, b2], **options)
+    rows = torch.tensor([[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]], dtype=torch.float64)
+    found = []
+    for i in range(1001):
+        optimizer.zero_grad()
+        torch.sigmoid(torch.sigmoid(rows @ w1.view(3, 2).T + b1) @ w2 + b2).sum().backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        if i % 100 == 0:
+            found.append(np.concatenate([p.detach().numpy().copy() for p in (w1, b1, w2, b2)]))
+    setting = criteria.CPP_BASELINE.settings[criteria.CPP_BASELINE.runs.index((name, options))]
+    np.testing.assert_allclose(criteria.baseline(setting), np.stack(found), rtol=1e-9, atol=1e-12)
+
+
+def passes(criterion: criteria.Criterion) -> list[Setting]:
+    return [setting for setting in criterion.settings if criterion.passes(setting, None)]
+
+
+@pytest.mark.parametrize("criterion", criteria.CRITERIA, ids=lambda criterion: criterion.name)
+def test_the_rules_themselves_pass_the_criteria_of_others(criterion: criteria.Criterion) -> None:
+    assert passes(criterion) == list(criterion.settings)
+
+
+def test_what_others_catch_and_what_they_miss() -> None:
+    by_name = {mutant.wrong: mutant for mutant in mutants("sgd[weight_decay]")}
+    index, ascent = (
+        by_name["weight_decay * p -> weight_decay * index"],
+        by_name["p - lr * (g + weight_decay * p) -> p + lr * (g + weight_decay * p)"],
+    )
+    assert criteria.LOSS_HALVES.catches(ascent) and criteria.CPP_BASELINE.catches(ascent)
+    assert not criteria.LOSS_HALVES.catches(index)
+    assert criteria.CPP_BASELINE.catches(index)
+
+
+# The command.
+
+
+def power(*arguments: str) -> tuple[int, str]:
+    from typer.testing import CliRunner
+
+    done = CliRunner().invoke(app, ["power", "-j", "1", *arguments])
+    return done.exit_code, done.output
+
+
+def test_the_command_prints_and_writes_the_score(tmp_path: Path) -> None:
+    target = tmp_path / "power.json"
+    code, out = power("-s", "adadelta", "-s", "schedules/step", "--every", "9", "--others", "--json", str(target))
+    found = json.loads(target.read_text(encoding="utf-8"))
+    assert code == 0 and found["summary"]["score"] == 1.0 and found["schema"] == "crossoptim/power/1"
+    assert set(found["rules"]) == {"adadelta", "schedules/step"}
+    assert found["summary"]["mutants"] == found["summary"]["caught"] + found["summary"]["equivalent"] > 50
+    assert "loss halves" in out and "100 %" in out
+
+
+def test_a_name_that_there_is_not_is_refused() -> None:
+    from crossoptim.errors import UnknownNameError
+
+    with pytest.raises(UnknownNameError, match="adadelta"):
+        app(["power", "-s", "adadleta"], standalone_mode=False)

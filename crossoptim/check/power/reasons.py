@@ -1,0 +1,87 @@
+"""Why some mutants are the same function: each reason in a sentence. The machine checks every mutant that a reason speaks of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A sentence about the mutants that fit: patterns as in file names."""
+
+    original: str
+    wrong: str
+    sentence: str
+
+    def fits(self, original: str, wrong: str) -> bool:
+        """Whether it speaks of a mutant."""
+        return fnmatchcase(original, self.original) and fnmatchcase(wrong, self.wrong)
+
+
+_TIE = "Where both sides are equal, both branches give the same number."
+_ZERO_START = "The first step multiplies what it starts from by zero."
+_STILL = "It is zero, or multiplied by zero: in this phase the momentum stands still."
+_SIGN = "Only its sign is used."
+_SQUARED = "Only the square of the difference is used."
+_NO_ROOT = (
+    "They are equal only where (t - 3) b**(t + 1) - (t - 2) b**t + 3 b - 2 = 0 for b = beta2. The numerator of a rational root divides 2, "
+    "and the denominator of a double is a power of two: b <= 1/2, where the left side is below 3."
+)
+_NO_ROOT_OF_4 = (
+    "They are equal only where (2 t - 5) b**(t + 1) - (2 t - 3) b**t + 5 b - 3 = 0 for b = beta2. The denominator of a rational root "
+    "divides 2 t - 5, which is odd, and that of a double is a power of two: there is none between 0 and 1."
+)
+_NO_LENGTH = "Where the direction has no length, its factor does not matter."
+_RATIO = "Only the ratio of a weight to the sum of weights is used, and both are multiplied alike."
+_NO_WEIGHT = "Where the sum of weights is zero, so is the weight: their ratio is zero whatever divides it."
+
+REASONS = (
+    Reason("*[[]*", "size(*) -> size(*)", "Both have as many elements."),
+    Reason("muon*", "columns(*) -> columns(*)", "Both have rows of one length."),
+    Reason("*[[]*", "epsilon(*) -> epsilon(*)", "It depends on the dtype alone, which all operands share."),
+    Reason("*[[]*", "* - m_new -> m_new - *", _SQUARED),
+    Reason("*[[]*", "*beta2 ** t* > 5 -> * >= 5", _NO_ROOT),
+    Reason("*[[]*", "*beta2 ** t* >= 5 -> * > 5", _NO_ROOT),
+    Reason("*[[]*", "*beta2 ** t* > 4 -> * >= 4", _NO_ROOT_OF_4),
+    Reason("*[[]*", "*beta2 ** t* > 4 -> * > [23]", "Up to 4 the rectification is negative, and only a positive one is read."),
+    Reason("*[[]*", "where(*beta2 ** t*, 0) -> where(*, -1)", "Where it is not positive, only its sign is asked for."),
+    Reason(
+        "adabound*", "where(*base_lr > 0*, 1) -> where(*base_lr > 0*", "Where neither rate is positive, lr is zero, and so is the step."
+    ),
+    Reason("schedule_free*", "t ** r * * -> t ** r * * * 2", _RATIO),
+    Reason("schedule_free*", "t ** r * * -> t ** r * * * 0.5", _RATIO),
+    Reason("schedule_free*", "where(weight_sum + * > 0, *, 1) -> where(weight_sum + * > 0, *", _NO_WEIGHT),
+    Reason("lamb*", "where(* > 0, where(*), 1) -> where(* > 0, where(*", _NO_LENGTH),
+    Reason("lars*", "where(* > 0, *, 1) -> where(* > 0, *", _NO_LENGTH),
+    Reason("lion*", "beta1 * m + mix1 * * -> * * 2", _SIGN),
+    Reason("lion*", "beta1 * m + mix1 * * -> * * 0.5", _SIGN),
+    Reason(
+        "madgrad*",
+        "where(* > 0, *, s_new) -> where(* > 0, *, s)",
+        "Without eps, a root is zero where every gradient was: so is s, then and now.",
+    ),
+    Reason("*[[]*", "* > * -> * >= *", _TIE),
+    Reason("*[[]*", "* < * -> * <= *", _TIE),
+    Reason("*[[]*", "* >= * -> * > *", _TIE),
+    Reason("*[[]*", "* <= * -> * < *", _TIE),
+    Reason("rprop*", "* * previous -> * * 2", _SIGN),
+    Reason("rprop*", "* * previous -> * * 0.5", _SIGN),
+    Reason("rprop*", "move starts as *", "It is read where the gradient changed its sign: never in the first step."),
+    Reason("asgd*", "ax starts as *", "The first step replaces it: its weight is 1."),
+    Reason("adafactor*", "* starts as *", _ZERO_START),
+    Reason("schedules/linear", "t < total_iters -> t <= total_iters", _TIE),
+    Reason(
+        "schedules/linear", "t < total_iters -> t - # < total_iters", "For whole t that is t <= total_iters: there both branches agree."
+    ),
+    Reason("schedules/one_cycle", "(max_momentum - max_momentum) *", _STILL),
+    Reason("schedules/one_cycle", "max_momentum + (max_momentum - max_momentum) *", _STILL),
+    Reason("schedules/one_cycle", "max_momentum - max_momentum *", _STILL),
+    Reason("adopt*", "* starts as *", "The first step only replaces it by the squared gradient."),
+    Reason("adabelief*", "s_max starts as eps", "Each second moment has eps added to it: the maximum is never below."),
+)
+
+
+def reason(original: str, wrong: str) -> str | None:
+    """The sentence about a mutant; None where there is none."""
+    return next((r.sentence for r in REASONS if r.fits(original, wrong)), None)
