@@ -10,7 +10,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from crossoptim.errors import UnavailableError
-from crossoptim.runners.adapter import adapter_child
 from crossoptim.runners.base import DEFAULT_TIMEOUT, Runner
 from crossoptim.runners.command import CommandRunner
 from crossoptim.runners.r import Transport, r_child
@@ -31,8 +30,7 @@ if TYPE_CHECKING:
 class Implementation:
     """A column of the report.
 
-    ``ecosystem`` whose names it speaks, None for the specification's own; ``module`` that makes its runner in this process; ``adapter``:
-    the program of its own that speaks for it, by file name in :mod:`crossoptim.adapters`; with neither it lives in R;
+    ``ecosystem`` whose names it speaks, None for the specification's own; ``module`` that makes its runner in this process, None for R;
     ``evaluates_specification``: it is sent the equation's text and scalars; ``own``: finds its class of ours, where that has names of its
     own; ``default``: whether it is judged unless others are named.
     """
@@ -44,7 +42,6 @@ class Implementation:
     evaluates_specification: bool = False
     own: Callable[[Setting], Binding | None] | None = None
     default: bool = True
-    adapter: str | None = None
 
     def binding(self, setting: Setting) -> Binding | None:
         """The class for a setting; None where there is none, or none is needed."""
@@ -82,9 +79,6 @@ IMPLEMENTATIONS = {
         Implementation("r-torch", "R torch", "r_torch"),
         Implementation("r-torch-ignite", "R torch ignite", "r_torch_ignite"),
         Implementation("r-crossoptim", "crossoptim on R torch", own=r_function, default=False),
-        Implementation("optax", "optax", "optax", adapter="optax.py", default=False),
-        Implementation("keras", "Keras", "keras", adapter="keras.py", default=False),
-        Implementation("tfjs", "TensorFlow.js", "tfjs", adapter="tfjs.cjs", default=False),
     )
 }
 
@@ -112,7 +106,7 @@ def local_runner(name: str) -> LocalRunner:
 
 
 class Runners:
-    """Makes runners by name and ends what they started: each implementation outside has a child of its own, so that they run side by side.
+    """Makes runners by name and ends what they started: each R implementation has a child of its own, so that they run side by side.
 
     Use as a context manager. Nothing is loaded or started before a runner is asked; what is missing is raised then.
     """
@@ -132,7 +126,7 @@ class Runners:
         self.close()
 
     def close(self) -> None:
-        """End the children."""
+        """End the R children."""
         with self._lock:
             for child in self._children.values():
                 child.close()
@@ -143,8 +137,7 @@ class Runners:
             return local_runner(implementation.name)
         with self._lock:
             if implementation.name not in self._children:
-                adapter = implementation.adapter
-                self._children[implementation.name] = adapter_child(implementation.title, adapter) if adapter else r_child(self.transport)
+                self._children[implementation.name] = r_child(self.transport)
             return CommandRunner(implementation.name, self._children[implementation.name])
 
 
