@@ -6,7 +6,6 @@ import inspect
 import json
 import math
 import warnings
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ import torch
 from test_schemas import errors
 from witness import schedules as literal
 
+from crossoptim.check.power.schedules import in_floats
 from crossoptim.errors import FixtureError, HyperError, UnknownNameError
 from crossoptim.golden.export import read_manifest
 from crossoptim.golden.fixture import VERSION, golden_path, root
@@ -25,7 +25,6 @@ from crossoptim.golden.schedules.rates import golden
 from crossoptim.runners import schedules
 from crossoptim.runners.registry import IMPLEMENTATIONS, local_runner
 from crossoptim.spec.ecosystems import get_ecosystem
-from crossoptim.spec.expr import evaluate, parse
 from crossoptim.spec.schedule import REQUIRED
 from crossoptim.spec.schedules import all_schedules, get_schedule
 
@@ -161,35 +160,6 @@ def test_golden_rates_are_what_the_formulas_of_papers_and_documentation_give(cas
 
 
 # Expression text.
-
-
-def in_floats(statements: list[list[str]], case: ScheduleCase, group: int) -> list[dict[str, float]]:
-    """Run an equation's text on plain floats, as a port does."""
-    functions = SimpleNamespace(
-        sqrt=math.sqrt, exp=math.exp, log=math.log, cos=math.cos, floor=math.floor, maximum=max, where=lambda c, a, b: a if c else b
-    )
-    setting = case.settings[group]
-    graphs = [(key, parse(body)) for key, body in statements]
-
-    def run(t: float, state: dict[str, float]) -> dict[str, float]:
-        env = {**setting.values, **state, "t": t, "pi": math.pi}
-        for key, graph in graphs:
-            env[key] = evaluate(graph, env, functions)
-        return env
-
-    start = setting.schedule.start
-    places = case.positions or range(1, case.steps + 1)
-    if start is None:
-        return [run(t, {}) for t in (0, *places)]
-    out = [dict(start(SimpleNamespace(**setting.values)))]
-    for t in range(1, case.steps + 1):
-        state = {**out[-1], **({"metric": case.metrics[t - 1]} if case.metrics else {})}
-        for event in case.events:
-            if event.kind == "set" and event.step == t and event.group == group:
-                state["lr"] = event.lr
-        new = run(t, state)
-        out.append({key: new[f"{key}_new"] for key in out[0]})
-    return out
 
 
 @by_case

@@ -50,13 +50,13 @@ class SavedParameter:
 
 @dataclass(frozen=True)
 class Saved:
-    """An optimizer's state. ``tensors`` are named as in the file, and lie on the CPU; ``library`` says what saved it."""
+    """An optimizer's state. ``tensors`` are named as in the file, and lie on the CPU; ``saved_by`` says what saved it."""
 
     rule: Rule
     groups: tuple[SavedGroup, ...]
     parameters: Mapping[str, SavedParameter]
     tensors: Mapping[str, Tensor]
-    library: Mapping[str, str] = field(default_factory=dict)
+    saved_by: Mapping[str, str] = field(default_factory=dict)
 
     def state(self, name: str) -> dict[str, Tensor]:
         """A parameter's state variables that are there."""
@@ -67,7 +67,7 @@ class Saved:
         """What the file says beside its tensors."""
         return {
             "format": FORMAT,
-            "library": dict(self.library),
+            "library": dict(self.saved_by),
             "rule": self.rule.name,
             "groups": [{"params": list(group.params), "values": dict(group.setting.values)} for group in self.groups],
             "parameters": {
