@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
 from inspect import Parameter, Signature
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -13,6 +15,7 @@ from torch.optim.optimizer import ParamsT
 
 from crossoptim.errors import HyperError
 from crossoptim.golden.oracle import MP, Oracle, initial_kept
+from crossoptim.optim.batch import Batch
 from crossoptim.optim.namespace import Tensors
 from crossoptim.spec.expr import evaluate, parse
 from crossoptim.spec.model import Binding, Rule, Setting, StateVar, Switch
@@ -20,17 +23,29 @@ from crossoptim.spec.rules import get_rule, resolve
 from crossoptim.spec.trace import GRAD, PARAM
 
 
+@dataclass(frozen=True)
+class _Numbers:
+    """The numbers of a step: its count, all that the update reads, and what is kept after it."""
+
+    t: int
+    all: dict[str, float]
+    after: dict[str, float]
+
+
 class RuleOptimizer(torch.optim.Optimizer):
     """Base of the optimizers that :func:`optimizer_class` makes from rules.
 
     Works as any ``torch.optim.Optimizer`` does: parameter groups, schedulers, closures, ``state_dict``. Each parameter's state holds
     ``step`` (its number of updates) and the rule's state variables under the specification's names. The scalars of each step (bias
-    corrections and such) are exact, rounded once to double.
+    corrections and such) are exact, rounded once to double. Elementwise rules step all dense parameters in the processor's memory by one
+    call of a compiled kernel, whatever the number of threads with the same bits; everything else, and all where ``kernels`` is False, by
+    torch's own operations.
 
     Raises:
         HyperError: when a hyperparameter is unknown, outside its interval, or breaks a constraint, also if a scheduler set it so.
     """
 
+    kernels: ClassVar[bool] = True
     rule: ClassVar[Rule]
     binding: ClassVar[Binding]
     __signature__: ClassVar[Signature]
@@ -75,35 +90,50 @@ class RuleOptimizer(torch.optim.Optimizer):
             with self.at_gradient_point(), torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            values = self.setting(group)
-            scalars: dict[tuple[float, ...], dict[str, float]] = {}
-            for p in group["params"]:
-                if p.grad is None:
-                    continue
-                grad = p.grad.to_dense() if self.binding.gradients == "sparse" else p.grad
-                if grad.layout != torch.strided:
-                    raise HyperError(f"{self.binding.name}: a gradient has layout {grad.layout} (expected a dense gradient)")
-                state, setting = self.state[p], values.of(tuple(p.shape))
-                t = int(state.get("step", 0)) + setting.counts
-                if self.rule.kept and self.rule.kept[0].name not in state:
-                    state.update(initial_kept(setting))
-                kept = {var.name: float(state[var.name]) for var in self.rule.kept}
-                key = (t, *kept.values())
-                if key not in scalars:
-                    scalars[key] = exact_scalars(setting, t, kept)
-                for var in setting.state:
-                    if var.name not in state:
-                        start = evaluate(parse(var.init), {**setting.reals, PARAM: p, GRAD: grad}, Tensors)
-                        state[var.name] = start.clone() if isinstance(start, torch.Tensor) else self._full(var, p, start)
-                numbers = SimpleNamespace(**{**scalars[key], **kept})
-                new, changed = self.rule.update(Tensors, setting.h, numbers, p, grad, SimpleNamespace(**state))
-                # a rule may hand an operand through; state must not alias what others write to
-                state.update({name: value.clone() if value is p or value is grad else value for name, value in changed.items()})
-                state.update({var.name: scalars[key][var.name] for var in self.rule.kept})
-                if setting.counts:
-                    state["step"] = t
-                p.copy_(new)
+            self._step(self.setting(group), group["params"])
         return loss
+
+    def _step(self, group: Setting, params: list[torch.Tensor]) -> None:
+        batch, known = Batch(group if self.kernels else None), dict[tuple[float, ...], _Numbers]()
+        for p in params:
+            if p.grad is None:
+                continue
+            grad = p.grad.to_dense() if self.binding.gradients == "sparse" else p.grad
+            if grad.layout != torch.strided:
+                raise HyperError(f"{self.binding.name}: a gradient has layout {grad.layout} (expected a dense gradient)")
+            setting, state = group.of(tuple(p.shape)), self.state[p]
+            numbers = self._numbers(setting, state, known)
+            for var in setting.state:
+                if var.name not in state:
+                    state[var.name] = self._start(var, setting, p, grad)
+            if not batch.add(p, grad, state, numbers.all):
+                self._run(setting, p, grad, state, numbers)
+            if setting.counts:
+                state.update(numbers.after, step=numbers.t)
+        batch.run()
+
+    def _numbers(self, setting: Setting, state: Mapping[str, Any], known: dict[tuple[float, ...], _Numbers]) -> _Numbers:
+        """What a parameter's step reads beside tensors; parameters of one age and history share it."""
+        t = int(state.get("step", 0)) + setting.counts
+        kept = {k.name: float(state[k.name]) for k in setting.rule.kept if k.name in state} or initial_kept(setting)
+        key = (t, *kept.values())
+        if key not in known:
+            scalars = exact_scalars(setting, t, kept)
+            known[key] = _Numbers(t, {**setting.reals, **scalars, **kept}, {key: scalars[key] for key in kept})
+        return known[key]
+
+    def _run(self, setting: Setting, p: torch.Tensor, grad: torch.Tensor, state: dict[str, Any], numbers: _Numbers) -> None:
+        """One parameter's step in torch's own operations."""
+        new, changed = self.rule.update(Tensors, setting.h, SimpleNamespace(**numbers.all), p, grad, SimpleNamespace(**state))
+        # a rule may hand an operand through; state must not alias what others write to
+        state.update({name: value.clone() if value is p or value is grad else value for name, value in changed.items()})
+        p.copy_(new)
+
+    @classmethod
+    def _start(cls, var: StateVar, setting: Setting, p: torch.Tensor, grad: torch.Tensor) -> torch.Tensor:
+        """A state variable before the first step."""
+        start = evaluate(parse(var.init), {**setting.reals, PARAM: p, GRAD: grad}, Tensors)
+        return start.clone() if isinstance(start, torch.Tensor) else cls._full(var, p, start)
 
     @staticmethod
     def _full(var: StateVar, p: torch.Tensor, start: float) -> torch.Tensor:
@@ -148,6 +178,12 @@ def read_setting(binding: Binding, group: Mapping[str, Any]) -> Setting:
         else:
             raise HyperError(f"{binding.name}: {foreign} = {given!r} is not {len(ours)} numbers (expected {', '.join(ours)})")
     values.update((s.name, group[s.name]) for s in rule.switches if s.name not in values and s.name in group)
+    return _resolved(rule, **values)
+
+
+@lru_cache(maxsize=256, typed=True)
+def _resolved(rule: Rule, **values: Any) -> Setting:
+    """A setting, the same object as long as no option changes."""
     return rule.resolve(values)
 
 

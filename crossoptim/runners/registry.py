@@ -71,7 +71,8 @@ IMPLEMENTATIONS = {
     implementation.name: implementation
     for implementation in (
         Implementation("reference", "reference", module="crossoptim.runners.reference"),
-        Implementation("crossoptim", "crossoptim", module="crossoptim.runners.eager"),
+        Implementation("crossoptim", "crossoptim", module="crossoptim.runners.own"),
+        Implementation("crossoptim-eager", "crossoptim eager", module="crossoptim.runners.own", default=False),
         Implementation("torch-single", "torch single", "pytorch", "crossoptim.runners.pytorch"),
         Implementation("torch-foreach", "torch foreach", "pytorch", "crossoptim.runners.pytorch"),
         Implementation("torch-fused", "torch fused", "pytorch", "crossoptim.runners.pytorch"),

@@ -1,4 +1,4 @@
-"""crossoptim on torch as a runner: the rule run on torch tensors, under the specification's names."""
+"""crossoptim's torch optimizers as runners, under the specification's names: with kernels, and in torch's own operations alone."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from crossoptim.runners.harness import Adapter, LocalRunner, Start
 from crossoptim.runners.torch_adapter import details, one_thread_float32, torch_adapter
 from crossoptim.runners.torch_memory import OURS
 
+KERNELS = {"crossoptim": True, "crossoptim-eager": False}
 
-class EagerRunner(LocalRunner):
+
+class OwnRunner(LocalRunner):
     """The optimizers that crossoptim makes from its rules."""
 
     def describe(self) -> Description:
@@ -23,6 +25,7 @@ class EagerRunner(LocalRunner):
     def open(self, start: Start) -> Adapter:
         """An optimizer of the rule or preset ``start.optimizer``."""
         made = optimizer_class(specification_binding(start.optimizer))
+        made.kernels = KERNELS[self.name]
         return torch_adapter(start, made, number=lambda n: n, memory=OURS if made.rule.converse else None)
 
     def settled(self) -> AbstractContextManager[None]:
@@ -30,4 +33,4 @@ class EagerRunner(LocalRunner):
         return one_thread_float32()
 
 
-make = EagerRunner
+make = OwnRunner

@@ -1,0 +1,170 @@
+"""The torch optimizers on kernels: what is taken in, what stays with torch's operations, and that nobody sees a difference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import crossoptim
+from crossoptim.errors import UnavailableError
+from crossoptim.kernels.kernel import Kernel
+from crossoptim.optim import batch
+from crossoptim.spec.rules import all_rules
+
+ELEMENTWISE = [rule.class_name for rule in all_rules().values() if rule.kind == "elementwise" and rule.name != "sparse_adam"]
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many parameters each call of a kernel steps."""
+    seen: list[int] = []
+    call = Kernel.__call__
+
+    def spied(self: Kernel, sizes: Any, *rest: Any) -> None:
+        seen.append(len(sizes))
+        call(self, sizes, *rest)
+
+    monkeypatch.setattr(Kernel, "__call__", spied)
+    return seen
+
+
+def parameter(value: Tensor, seed: int = 0) -> Tensor:
+    """A leaf with a gradient that lies in memory as it does."""
+    p = value.detach().requires_grad_()
+    draw = torch.Generator().manual_seed(seed)
+    p.grad = torch.empty_like(p).copy_(torch.randn(p.shape, generator=draw, dtype=torch.float64))
+    return p
+
+
+def trained(make: Callable[[list[Tensor]], torch.optim.Optimizer], params: list[Tensor], kernels: bool, steps: int = 4) -> list[Tensor]:
+    """The parameters after some steps with the same gradients."""
+    optimizer: Any = make(params)
+    optimizer.kernels = kernels
+    for _ in range(steps):
+        optimizer.step()
+    return [p.detach().clone() for p in params]
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_kernels_and_torchs_operations_agree(name: str, calls: list[int]) -> None:
+    def make(params: list[Tensor]) -> torch.optim.Optimizer:
+        made: torch.optim.Optimizer = getattr(crossoptim, name)(params, lr=0.01)
+        return made
+
+    def params() -> list[Tensor]:
+        return [
+            parameter(torch.linspace(-1, 1, 12, dtype=torch.float64).reshape(3, 4), 1),
+            parameter(torch.tensor(0.5, dtype=torch.float64), 2),
+        ]
+
+    fast, slow = (trained(make, params(), kernels) for kernels in (True, False))
+    assert calls == [2] * 4, "both parameters in one call, at each step; and none where kernels are off"
+    for a, b in zip(fast, slow, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-13)
+
+
+LAYOUTS: dict[str, Tensor] = {
+    "channels last": torch.randn(2, 3, 4, 5, generator=torch.Generator().manual_seed(3)).to(memory_format=torch.channels_last),
+    "transposed": torch.randn(3, 5, generator=torch.Generator().manual_seed(3)).T,
+    "every second": torch.randn(10, generator=torch.Generator().manual_seed(3))[::2],
+    "expanded": torch.randn(4, 1, generator=torch.Generator().manual_seed(3)).expand(4, 3).clone(memory_format=torch.preserve_format),
+    "one row": torch.randn(1, 7, generator=torch.Generator().manual_seed(3)),
+    "empty": torch.empty(0, 3),
+    "0-d": torch.tensor(1.5),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_parameter_may_lie_in_memory_as_it_likes(layout: str, calls: list[int]) -> None:
+    def make(params: list[Tensor]) -> torch.optim.Optimizer:
+        return crossoptim.AdamW(params, lr=0.01)
+
+    held = LAYOUTS[layout]
+    as_it_lies, plain = parameter(torch.empty_like(held).copy_(held)), parameter(held.clone(memory_format=torch.contiguous_format))
+    if layout == "every second":
+        as_it_lies = parameter(torch.stack([held, held], dim=1).reshape(-1)[::2])
+        assert not as_it_lies.is_contiguous()
+    assert plain.grad is not None
+    plain.grad.copy_(as_it_lies.grad)
+    found, expected = trained(make, [as_it_lies], True), trained(make, [plain], True)
+    torch.testing.assert_close(found[0], expected[0].reshape(found[0].shape), rtol=1e-6, atol=1e-7)
+    assert len(calls) == (4 if layout == "every second" else 8), "a view with gaps goes through torch's operations"
+
+
+def test_gradients_in_another_order_of_memory_go_through_torchs_operations(calls: list[int]) -> None:
+    p = torch.randn(3, 4, generator=torch.Generator().manual_seed(5)).requires_grad_()
+    q = p.detach().clone().requires_grad_()
+    grad = torch.randn(4, 3, generator=torch.Generator().manual_seed(6)).T
+    p.grad, q.grad = grad, grad.contiguous()
+    crossoptim.SGD([p], lr=0.1).step()
+    assert calls == []
+    crossoptim.SGD([q], lr=0.1).step()
+    assert calls == [1] and torch.equal(p, q)
+
+
+def test_dtypes_in_one_group_have_a_call_each(calls: list[int]) -> None:
+    params = [parameter(torch.ones(3, dtype=dtype)) for dtype in (torch.float32, torch.float64, torch.float32, torch.bfloat16)]
+    crossoptim.Adam(params, lr=0.1).step()
+    assert sorted(calls) == [1, 1, 2]
+    assert all(abs(p[0].item() - 1) > 0.05 for p in params)
+
+
+def test_parameters_that_joined_later_have_their_own_numbers(calls: list[int]) -> None:
+    one, other = parameter(torch.ones(4, dtype=torch.float64)), torch.ones(4, dtype=torch.float64).requires_grad_()
+    together, theirs = crossoptim.Adam([one, other], lr=0.1), [p.detach().clone().requires_grad_() for p in (one, other)]
+    reference = torch.optim.Adam(theirs, lr=0.1)
+    for step in range(4):
+        for p, q in zip((one, other), theirs, strict=True):
+            p.grad = None if p is other and step < 2 else torch.linspace(-1, 1, 4, dtype=torch.float64) * (step + 1)
+            q.grad = p.grad
+        together.step()
+        reference.step()
+    assert calls == [1, 1, 2, 2]
+    for p, q in zip((one, other), theirs, strict=True):
+        torch.testing.assert_close(p, q, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_the_number_of_threads_leaves_no_trace(threads: int) -> None:
+    before = torch.get_num_threads()
+    torch.manual_seed(1)
+    params = [parameter(torch.randn(n), n) for n in (70_000, 3, 40_001)]
+    alone = [parameter(p.clone(), p.numel()) for p in params]
+    try:
+        torch.set_num_threads(threads)
+        crossoptim.RAdam(params, lr=0.1).step()
+        torch.set_num_threads(1)
+        crossoptim.RAdam(alone, lr=0.1).step()
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(a, b) for a, b in zip(params, alone, strict=True))
+
+
+def test_autograd_notices_that_a_parameter_has_changed() -> None:
+    p = parameter(torch.ones(3))
+    loss = (p**2).sum()
+    crossoptim.SGD([p], lr=0.1).step()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
+def test_without_a_compiler_torchs_operations_do_it_and_it_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: Any) -> Kernel:
+        raise UnavailableError("kernels: there is no C compiler 'cc'")
+
+    monkeypatch.setattr(batch, "kernel", missing)
+    batch._say_once.cache_clear()
+    p, q = parameter(torch.ones(3)), torch.ones(3).requires_grad_()
+    q.grad = p.grad
+    optimizer = crossoptim.Adam([p], lr=0.1)
+    with pytest.warns(RuntimeWarning, match="run on torch's operations, which is slower: kernels: there is no C compiler 'cc'"):
+        optimizer.step()
+    optimizer.step()
+    reference = torch.optim.Adam([q], lr=0.1)
+    for _ in range(2):
+        reference.step()
+    torch.testing.assert_close(p, q)
