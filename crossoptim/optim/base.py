@@ -95,13 +95,18 @@ class RuleOptimizer(torch.optim.Optimizer):
 
     def _step(self, group: Setting, params: list[torch.Tensor]) -> None:
         batch, known = Batch(group if self.kernels else None), dict[tuple[float, ...], _Numbers]()
+        every, setting = self.state, group
         for p in params:
-            if p.grad is None:
+            grad = p.grad
+            if grad is None:
                 continue
-            grad = p.grad.to_dense() if self.binding.gradients == "sparse" else p.grad
-            if grad.layout != torch.strided:
+            if self.binding.gradients == "sparse":
+                grad = grad.to_dense()
+            if grad.layout is not torch.strided:
                 raise HyperError(f"{self.binding.name}: a gradient has layout {grad.layout} (expected a dense gradient)")
-            setting, state = group.of(tuple(p.shape)), self.state[p]
+            if self.rule.kind == "reducing":
+                setting = group.of(tuple(p.shape))
+            state = every[p]
             numbers = self._numbers(setting, state, known)
             for var in setting.state:
                 if var.name not in state:
@@ -109,13 +114,16 @@ class RuleOptimizer(torch.optim.Optimizer):
             if not batch.add(p, grad, state, numbers.all):
                 self._run(setting, p, grad, state, numbers)
             if setting.counts:
-                state.update(numbers.after, step=numbers.t)
+                state["step"] = numbers.t
+                state.update(numbers.after)
         batch.run()
 
     def _numbers(self, setting: Setting, state: Mapping[str, Any], known: dict[tuple[float, ...], _Numbers]) -> _Numbers:
         """What a parameter's step reads beside tensors; parameters of one age and history share it."""
         t = int(state.get("step", 0)) + setting.counts
-        kept = {k.name: float(state[k.name]) for k in setting.rule.kept if k.name in state} or initial_kept(setting)
+        kept: dict[str, float] = {}
+        if setting.rule.kept:
+            kept = {k.name: float(state[k.name]) for k in setting.rule.kept if k.name in state} or initial_kept(setting)
         key = (t, *kept.values())
         if key not in known:
             scalars = exact_scalars(setting, t, kept)
