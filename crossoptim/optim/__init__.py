@@ -31,6 +31,11 @@ _BINDINGS = {b.name: b for b in (*pytorch.bindings, *(_own(rule) for rule in all
 __all__ = list(_BINDINGS)
 
 
+def bindings() -> dict[str, Binding]:
+    """The classes by name: what they call the specification's options and state."""
+    return dict(_BINDINGS)
+
+
 def __getattr__(name: str) -> Any:
     if name not in _BINDINGS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,1 @@
+"""How fast a step is, beside the peers, measured in one run."""
