@@ -38,7 +38,9 @@ RSCRIPT = shutil.which("Rscript")
 
 
 def of(language: str) -> list[Quirk]:
-    return [quirk for quirk in all_quirks().values() if (told := reproduction(quirk)) and told.dialect.language == language]
+    """The quirks of PyTorch, or of R torch; tests/test_adapters.py runs the programs of other libraries."""
+    told = {quirk.id: reproduction(quirk) for quirk in all_quirks().values()}
+    return [all_quirks()[key] for key, t in told.items() if t and (t.dialect.library, t.dialect.language) == ("torch", language)]
 
 
 def told_of(quirk: Quirk) -> Reproduction:
@@ -152,6 +154,12 @@ def test_upstream_is_a_link_to_file_and_line() -> None:
     assert linked("torch 2.13.0: torch/optim/sgd.py:45-50").endswith(
         "(https://github.com/pytorch/pytorch/blob/v2.13.0/torch/optim/sgd.py#L45-L50)"
     )
+    for upstream, address in (
+        ("optax 0.2.8: optax/_src/transform.py:72", "google-deepmind/optax/blob/v0.2.8/optax/_src/transform.py#L72"),
+        ("keras 3.15.1: keras/src/optimizers/sgd.py:104-110", "keras-team/keras/blob/v3.15.1/keras/src/optimizers/sgd.py#L104-L110"),
+        ("tfjs 4.22.0: tfjs-core/src/a.ts:91", "tensorflow/tfjs/blob/tfjs-v4.22.0/tfjs-core/src/a.ts#L91"),
+    ):
+        assert linked(upstream).endswith(f"(https://github.com/{address})")
     assert linked("somewhere else") == "somewhere else"
 
 

@@ -38,7 +38,8 @@ OPTIMIZERS = [case for case in CASES if not isinstance(case, ScheduleRefusalCase
 SCHEDULES = [case for case in CASES if isinstance(case, ScheduleRefusalCase)]
 LOCAL = [i for i in IMPLEMENTATIONS.values() if i.module]
 FOREIGN = [i for i in IMPLEMENTATIONS.values() if i.ecosystem]
-R_TORCH = [i for i in FOREIGN if not i.module]
+OUTSIDE = [i for i in FOREIGN if not i.module]
+R_TORCH = [i for i in OUTSIDE if not i.adapter]
 MADE_HERE = ("unknown", "empty", "twice")  # kinds whose sentence does not come from a rule's values
 
 by_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.topic)
@@ -196,10 +197,10 @@ def test_what_becomes_of_accepted_input_is_said() -> None:
     assert found["lr=-1"] == Reaction("refused", "ValueError: Invalid learning rate: -1.0")
 
 
-# R torch: recorded, and live where it is installed.
+# Libraries in processes of their own: recorded, and live where they are installed (tests/test_adapters.py for those with an adapter).
 
 
-@pytest.mark.parametrize("implementation", R_TORCH, ids=lambda i: i.name)
+@pytest.mark.parametrize("implementation", OUTSIDE, ids=lambda i: i.name)
 def test_every_recorded_reaction_is_expected(implementation: Implementation) -> None:
     folder = recorded.folders(root(), implementation.name)[-1]
     seen: set[str] = set()
@@ -400,6 +401,7 @@ def test_show_prints_what_each_library_makes_of_each_probe(capsys: pytest.Captur
         "pytorch": {"refused": True, "message": "Invalid beta parameter at index 0"},
         "r_torch": {"refused": False, "quirk": "r-torch/input/beta-one"},
         "r_torch_ignite": {"refused": True, "message": "Invalid beta parameter at index 0: 1"},
+        **{name: {"refused": False, "quirk": f"{name}/input/unchecked"} for name in ("keras", "optax", "tfjs")},
     }
     app(["show", "refusals/adam"], standalone_mode=False)
     out = capsys.readouterr().out

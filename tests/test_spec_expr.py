@@ -17,6 +17,7 @@ from trials import settings_of_every_kind
 
 from crossoptim.errors import CrossoptimError, HyperError, UnknownNameError
 from crossoptim.golden import reference
+from crossoptim.runners.registry import IMPLEMENTATIONS
 from crossoptim.spec.ecosystems import all_ecosystems, all_quirks
 from crossoptim.spec.edit import apply, match
 from crossoptim.spec.emit.objective import objective_text
@@ -337,8 +338,18 @@ def test_every_quirk_edits_every_equation_that_it_says_it_does() -> None:
                 binding = ecosystem.binding(setting)
                 if binding and binding.name in quirk.bindings:
                     for late in (False, True):
-                        if quirk.when(QuirkSite(h=setting.h, shapes=((2,), ()), late_start=late, first=setting.h)):
+                        if quirk.when(QuirkSite(h=setting.h, shapes=((2, 2), (2,)), late_start=late, first=setting.h)):
                             apply(trace(setting), quirk.effects)
+
+
+def test_quirks_that_meet_edit_the_equation_together_and_without_any_one_of_them() -> None:
+    for implementation in IMPLEMENTATIONS.values():
+        for setting in settings_of_every_kind() if implementation.ecosystem else ():
+            for dtype in ("float32", "float64"):
+                site = QuirkSite(h=setting.h, shapes=((2, 2),), late_start=True, dtype=dtype, first=setting.h)
+                met = [quirk for quirk in implementation.quirks(setting) if quirk.when(site) and quirk.effects]
+                for ignored in (None, *met):
+                    apply(trace(setting), [effect for quirk in met if quirk is not ignored for effect in quirk.effects])
 
 
 # Validation.

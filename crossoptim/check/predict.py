@@ -41,12 +41,15 @@ class Prediction:
         and ``(1 - c) m + c g``; never between two infinities.
         """
         with np.errstate(all="ignore"):
-            distance = self.value.distance(got) if isinstance(self.value, DoubleDouble) else np.abs(got.astype(np.float64) - self.value)
-            near = np.isfinite(self.reference) & (distance <= self.bound)
+            near = np.isfinite(self.reference) & (self.distance(got) <= self.bound)
         opposite = np.isinf(got) & np.isinf(self.reference) & (np.signbit(got) != np.signbit(self.reference))
         beyond = ~np.isfinite(self.reference) & ~np.isfinite(got) & np.isinf(self.bound) & ~opposite
         boundless = np.isfinite(self.centre()) & np.isinf(self.bound)
         return np.asarray(equal(got, self.reference) | near | beyond | boundless)
+
+    def distance(self, got: Array) -> Array:
+        """Elementwise: how far from the exact value."""
+        return np.asarray(self.value.distance(got) if isinstance(self.value, DoubleDouble) else np.abs(got.astype(np.float64) - self.value))
 
     def apart(self, other: Prediction) -> NDArray[np.bool_]:
         """Elementwise: whether no number can be inside both."""
@@ -194,7 +197,7 @@ def _evaluated(question: _Question, carried: Mapping[str, Prediction] | None) ->
     tensors = {key: stack([row.before[key] for row in rows]) for key in rows[0].before}
     tensors[GRAD] = stack([row.grad for row in rows])
 
-    numbers: dict[str, Array] = {"index": column([row.member.index for row in rows])}
+    numbers: dict[str, Array] = {"index": column([row.member.index for row in rows]), STEP: column([row.t for row in rows])}
     scalars = [_step_scalars(equation, row, low_precision(effects, question.rounding)) for row in rows]
     for key in rows[0].member.setting.reals:
         numbers[key] = column([row.member.setting.reals[key] for row in rows])
@@ -218,7 +221,10 @@ def _evaluated(question: _Question, carried: Mapping[str, Prediction] | None) ->
             coarse = half if key == PARAM else frozenset()
             if coarse or first_order.needed(root):
                 # the reference rounds, too
-                value, bound = wide(bits[key], dtype), (1 if coarse else 2) * first_order.error(root, bounded, coarse)
+                bound = (1 if coarse else 2) * first_order.error(root, bounded, coarse)
+                # where finite numbers leave one format's range only, the other's result may be any number
+                strays = bool(coarse) and all(np.isfinite(tensor).all() for tensor in tensors.values())
+                value = wide(np.where(strays & np.isinf(bound) & ~np.isfinite(bits[key]), 0.0, bits[key]), dtype)
             else:
                 result = evaluate(root, bounded, BoundedArrays, memo)
                 value, bound = wide(result.value, dtype), result.bound
@@ -335,12 +341,21 @@ def _scalars(
         with np.errstate(all="ignore"):
             for node in walk(root):
                 if node.op == "-" and id(node) not in memo:
-                    memo[id(node)] = evaluate(node, double, BoundedArrays, memo).settled()
+                    a, b = (evaluate(arg, double, BoundedArrays, memo) for arg in node.args)
+                    memo[id(node)] = _difference(a, b)
             result = evaluate(root, double, BoundedArrays, memo)
         error = float(result.bound) if isinstance(result, Bounded) else 0.0
         high = float(exact[name])
         out[name] = Scalar(high, high, float(exact[name] - high) if np.isfinite(high) else 0.0, error)
     return out
+
+
+def _difference(a: Any, b: Any) -> Bounded:
+    """A difference of scalars, which every library takes as it is written: rounded once, and by no more than its own size."""
+    difference: Bounded = a - b
+    own = difference.precision.unit * np.abs(difference.value)
+    bounds = [x.bound if isinstance(x, Bounded) else 0.0 for x in (a, b)]
+    return Bounded(difference.value, np.abs(difference.value), 0, own + sum(bounds), difference.precision)
 
 
 def _float32(root: Expr, env: Mapping[str, float], operations: str, ulps_off: tuple[int, ...]) -> float:

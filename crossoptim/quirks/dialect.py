@@ -1,12 +1,10 @@
-"""How a program that steps an optimizer is written in Python with PyTorch, and in R with R torch."""
+"""How a program that steps an optimizer is written in Python with PyTorch, and in R with R torch; others begin from these."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-from crossoptim.spec.model import Ecosystem
 
 WIDTH = 110
 Options = Mapping[str, Any]
@@ -17,31 +15,45 @@ _FUNCTIONS = ("exp", "log", "sqrt", "tanh", "cos", "floor", "sum")
 class Python:
     """PyTorch."""
 
-    language, fence, suffix = "Python", "python", "py"
-    head = ("import torch", "")
-    assign, none = "=", "None"
-    step = "opt.step()"
+    library, language, fence, suffix = "torch", "Python", "python", "py"
+    assign, none, comment = "=", "None", "#"
+    digits = 6  # that a program prints at least: as many as the library's numbers share with what is predicted
+    nan, infinity = "torch.nan", "torch.inf"
+
+    def head(self, dtype: str) -> tuple[str, ...]:
+        """The lines at the beginning of a program that computes in this dtype."""
+        return ("import torch", "")
+
+    def begin(self, name: str) -> list[str]:
+        """What follows the line that makes ``opt`` over a parameter."""
+        return []
+
+    def step(self, name: str) -> list[str]:
+        """One step of ``opt`` over a parameter, or more of them."""
+        return ["opt.step()"]
 
     def value(self, value: Any) -> str:
         """An option's value."""
         if isinstance(value, list | tuple):
             return f"({', '.join(map(self.value, value))}{',' if len(value) == 1 else ''})"
         if isinstance(value, float) and not math.isfinite(value):
-            return "torch.nan" if math.isnan(value) else "torch.inf" if value > 0 else "-torch.inf"
+            return self.nan if math.isnan(value) else self.infinity if value > 0 else f"-{self.infinity}"
         return f'"{value}"' if isinstance(value, str) else repr(value)
 
     def tensor(self, values: Sequence[float], shape: Sequence[int], dtype: str) -> str:
         """A tensor."""
-        return self._made(self._nested(values, shape), dtype)
+        return self.made(self.nested(values, shape), dtype)
 
-    def _made(self, values: str, dtype: str) -> str:
+    def made(self, values: str, dtype: str) -> str:
+        """A tensor of values that are written already."""
         return f"torch.tensor({values}{', dtype=torch.float64' if dtype == 'float64' else ''})"
 
-    def _nested(self, values: Sequence[float], shape: Sequence[int]) -> str:
+    def nested(self, values: Sequence[float], shape: Sequence[int]) -> str:
+        """Values as lists of lists."""
         if not shape:
             return self.value(float(values[0]))
         width = math.prod(shape[1:])
-        return f"[{', '.join(self._nested(values[i * width : (i + 1) * width], shape[1:]) for i in range(shape[0]))}]"
+        return f"[{', '.join(self.nested(values[i * width : (i + 1) * width], shape[1:]) for i in range(shape[0]))}]"
 
     def parameter(self, name: str, values: Sequence[float], shape: Sequence[int], dtype: str) -> str:
         """The line that makes a parameter."""
@@ -85,8 +97,8 @@ class Python:
 
     def repeated(self, name: str, rows: Sequence[Sequence[float]], shape: Sequence[int], dtype: str) -> list[str]:
         """Steps that differ in the gradient of one parameter only."""
-        given = _wrapped("for g in [", [self._nested(row, shape) for row in rows], "]:")
-        return [*given, f"    {name}.grad = {self._made('g', dtype)}", "    opt.step()"]
+        given = wrapped("for g in [", [self.nested(row, shape) for row in rows], "]:")
+        return [*given, f"    {self.set_gradient(name, self.made('g', dtype))}", *(f"    {line}" for line in self.step(name))]
 
     def lines(self, objective: Objective, data: Mapping[str, str]) -> list[str]:
         """A function ``closure`` that evaluates an objective."""
@@ -140,10 +152,21 @@ class Python:
 class R:
     """R torch."""
 
-    language, fence, suffix = "R", "r", "R"
-    head = ("library(torch)", "")
-    assign, none = "<-", "NULL"
-    step = "opt$step()"
+    library, language, fence, suffix = "torch", "R", "r", "R"
+    assign, none, comment = "<-", "NULL", "#"
+    digits = 6
+
+    def head(self, dtype: str) -> tuple[str, ...]:
+        """The lines at the beginning of a program that computes in this dtype."""
+        return ("library(torch)", "")
+
+    def begin(self, name: str) -> list[str]:
+        """What follows the line that makes ``opt`` over a parameter."""
+        return []
+
+    def step(self, name: str) -> list[str]:
+        """One step of ``opt`` over a parameter, or more of them."""
+        return ["opt$step()"]
 
     def value(self, value: Any) -> str:
         """An option's value."""
@@ -215,7 +238,7 @@ class R:
 
     def repeated(self, name: str, rows: Sequence[Sequence[float]], shape: Sequence[int], dtype: str) -> list[str]:
         """Steps that differ in the gradient of one parameter only."""
-        given = _wrapped("for (g in list(", [self._vector(row) for row in rows], ")) {")
+        given = wrapped("for (g in list(", [self._vector(row) for row in rows], ")) {")
         return [*given, f"  {name}$grad <- {self._shaped(f'torch_tensor(g{self._dtype(dtype)})', shape)}", "  opt$step()", "}"]
 
     def lines(self, objective: Objective, data: Mapping[str, str]) -> list[str]:
@@ -263,18 +286,10 @@ class R:
         return f"{class_name}(opt, {', '.join(f'{key} = {value}' for key, value in arguments.items())}{more})"
 
 
-Dialect = Python | R
 PYTHON = Python()
-DIALECTS: dict[tuple[str, str], Dialect] = {("torch", "Python"): PYTHON, ("torch", "R"): R()}
-"""By a library's package and language."""
 
 
-def dialect_of(ecosystem: Ecosystem) -> Dialect | None:
-    """How programs with this library are written; None where that is not known."""
-    return DIALECTS.get((ecosystem.package, ecosystem.language))
-
-
-def _wrapped(begin: str, parts: Sequence[str], end: str) -> list[str]:
+def wrapped(begin: str, parts: Sequence[str], end: str) -> list[str]:
     """A list in as few lines as the width allows."""
     whole = f"{begin}{', '.join(parts)}{end}"
     if len(whole) <= WIDTH:

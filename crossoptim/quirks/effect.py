@@ -100,7 +100,7 @@ def _trained(quirk: Quirk, case: Case) -> Effect:
     options = ", ".join(f"{key} = {value:g}" if isinstance(value, float) else f"{key} = {value}" for key, value in case.hyper.items())
     head = f"{_title(case)} ({options}) {case.comment}, {STEPS} steps in float64:"
     told = [f"{value:.3g}" for value in (wrong[-1], right[-1])]
-    if told[0] != told[1] and any(abs(a - b) > _SAME * max(abs(a), abs(b)) for a, b in zip(right, wrong, strict=True)):
+    if told[0] != told[1] and not all(abs(a - b) <= _SAME * max(abs(a), abs(b)) for a, b in zip(right, wrong, strict=True)):
         sentence = f"{head} the loss is {told[0]} at the end, where it should be {told[1]}."
         return Effect(sentence, "step", "loss", losses, all(value > 0 for value in (*right, *wrong)))
     apart = _apart(*runs.values())

@@ -29,8 +29,11 @@ _SHOWN = 12  # cases that a page names
 _REPOSITORIES = (
     (re.compile(r"github\.com/(?P<repo>[\w-]+/[\w-]+)@(?P<ref>\w+):"), "https://github.com/{repo}/blob/{ref}"),
     (re.compile(r"(?:lib)?torch (?P<ref>[\d.]+): "), "https://github.com/pytorch/pytorch/blob/v{ref}"),
+    (re.compile(r"optax (?P<ref>[\d.]+): "), "https://github.com/google-deepmind/optax/blob/v{ref}"),
+    (re.compile(r"keras (?P<ref>[\d.]+): "), "https://github.com/keras-team/keras/blob/v{ref}"),
+    (re.compile(r"tfjs (?P<ref>[\d.]+): "), "https://github.com/tensorflow/tfjs/blob/tfjs-v{ref}"),
 )
-_FILE = re.compile(r"(?P<path>[\w./-]+\.(?:py|R|cpp))(?::(?P<first>\d+)(?:-(?P<last>\d+))?)?")
+_FILE = re.compile(r"(?P<path>[\w./-]+\.(?:py|R|cpp|ts))(?::(?P<first>\d+)(?:-(?P<last>\d+))?)?")
 
 
 def pages(tick: Callable[[str], None] = lambda _: None) -> dict[str, str]:
@@ -125,7 +128,8 @@ def page(quirk: Quirk) -> str:
     out += section("What it does to a training run", _trained(quirk)) + section("How to avoid it", [sentence(quirk.advice)])
     names = [f"- `{name}`" for name in listed[:_SHOWN]]
     more = [f"- and {len(listed) - _SHOWN} more"] if len(listed) > _SHOWN else []
-    out += section(f"Cases that show it ({len(listed)})", names + more)
+    none = ["No golden case does; the program above varies one."] if not listed else []
+    out += section(f"Cases that show it ({len(listed)})", none + names + more)
     if quirk.kind == "defect":
         out += ["", f"`crossoptim report-bug {quirk.id}` prints a bug report with a failing test."]
     return "\n".join(out) + "\n"
@@ -207,7 +211,7 @@ def _reproduced(quirk: Quirk, told: Reproduction | None) -> list[str]:
 
 def program(told: Reproduction) -> list[str]:
     """The lines of a program, with what comes of it as comments."""
-    return [*told.program, *(f"# {line}" for line in outcome(told))]
+    return [*told.program, *(f"{told.dialect.comment} {line}" for line in outcome(told))]
 
 
 def outcome(told: Reproduction) -> list[str]:

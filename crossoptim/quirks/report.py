@@ -11,7 +11,7 @@ from sysconfig import get_platform
 from crossoptim.catalogue import effect_text
 from crossoptim.errors import CrossoptimError
 from crossoptim.golden.fixture import root
-from crossoptim.quirks.dialect import Dialect
+from crossoptim.quirks.dialects import Dialect
 from crossoptim.quirks.pages import changed_lines, linked, linked_issue, program, section, sentence
 from crossoptim.quirks.reproduction import Reproduction, reproduction
 from crossoptim.quirks.showing import ecosystem_of, implementation_of, showing
@@ -65,18 +65,17 @@ def bug_report(quirk_id: str) -> BugReport:
     told = reproduction(quirk)
     if told is None:
         raise CrossoptimError(f"{quirk.id}: no program is written for {ecosystem_of(quirk).title} (expected PyTorch or R torch)")
-    r = told.dialect.language == "R"
-    test = "\n".join(_testthat(quirk, told) if r else _pytest(quirk, told)) + "\n"
+    framework, write = _FRAMEWORKS[told.dialect.language]
+    test = "\n".join(write(quirk, told)) + "\n"
     title = f"{told.class_name}: {quirk.title}"
-    body = "\n".join(_body(quirk, told, title, test)) + "\n"
-    return BugReport(quirk.id, title, told.dialect.language, "testthat" if r else "pytest", test, body)
+    body = "\n".join(_body(quirk, told, title, framework, test)) + "\n"
+    return BugReport(quirk.id, title, told.dialect.language, framework, test, body)
 
 
-def _body(quirk: Quirk, told: Reproduction, title: str, test: str) -> list[str]:
+def _body(quirk: Quirk, told: Reproduction, title: str, framework: str, test: str) -> list[str]:
     fence = told.dialect.fence
     out = [f"# {title}", *section("Expected", _expected(quirk, told)), *section("What happens", _happens(quirk))]
     out += section("Reproduction", [f"```{fence}", *program(told), "```"])
-    framework = "testthat" if fence == "r" else "pytest"
     out += section(f"A failing test ({framework})", [f"```{fence}", *test.rstrip("\n").split("\n"), "```"])
     return [*out, *section("Versions", _versions(quirk)), *section("Until it is mended", [sentence(quirk.advice)])]
 
@@ -111,11 +110,11 @@ def _happens(quirk: Quirk) -> list[str]:
 def _versions(quirk: Quirk) -> list[str]:
     ecosystem = ecosystem_of(quirk)
     out = [f"- {ecosystem.title}: {quirk.versions}"]
-    if ecosystem.language == "R":
-        for folder in recorded.folders(root(), implementation_of(quirk).name):
+    if folders := recorded.folders(root(), implementation_of(quirk).name):
+        for folder in folders:
             about = recorded.read_about(folder)
             details = about.get("details", {})
-            known = ", ".join(f"{key} {details[key]}" for key in ("libtorch", "R", "cpu") if details.get(key))
+            known = ", ".join(f"{key} {details[key]}" for key in ("libtorch", "R", "cpu", "jax", "node") if details.get(key))
             out.append(f"- seen with {ecosystem.package} {about['version']} on {about['platform']}{f' ({known})' if known else ''}")
         return out
     try:
@@ -140,7 +139,7 @@ def _words(quirk: Quirk) -> str:
 
 def _testthat(quirk: Quirk, told: Reproduction) -> list[str]:
     dialect, setup = told.dialect, list(told.setup)
-    head = [f"# Made from the case {told.source}.", "library(testthat)", *told.dialect.head]
+    head = [f"# Made from the case {told.source}.", "library(testthat)", *told.dialect.head(told.dtype)]
     if isinstance(quirk, InputQuirk):
         *before, last = setup
         call = last.split(" <- ", 1)[1]
@@ -160,13 +159,11 @@ def _testthat(quirk: Quirk, told: Reproduction) -> list[str]:
 
 def _pytest(quirk: Quirk, told: Reproduction) -> list[str]:
     dialect, setup = told.dialect, list(told.setup)
-    head = [
-        f"# Made from the case {told.source}.",
-        *([] if not isinstance(quirk, InputQuirk) else ["import pytest"]),
-        "import torch",
-        "",
-        "",
-    ]
+    torch = dialect.library == "torch"
+    modules = ["import torch"] if torch else [] if isinstance(quirk, InputQuirk) else ["import numpy"]
+    modules += ["import pytest"] if isinstance(quirk, InputQuirk) else []
+    theirs = [] if torch else list(dialect.head(told.dtype))
+    head = [f"# Made from the case {told.source}.", *sorted(modules), *theirs, "", ""]
     name = quirk.id.split("/", 1)[1].replace("/", "_").replace("-", "_")
     if isinstance(quirk, InputQuirk):
         *before, last = setup
@@ -174,11 +171,34 @@ def _pytest(quirk: Quirk, told: Reproduction) -> list[str]:
     elif told.message:
         body = setup
     else:
-        got = f"torch.tensor({told.numbers}, dtype=torch.float64)"
-        expected = dialect.tensor(told.right, [len(told.right)], "float64")
-        tolerance = f"rtol={_tolerance(told):g}, atol=0, equal_nan=True"
-        body = [*setup, f"got = {got}", f"torch.testing.assert_close(got, {expected}, {tolerance})"]
+        tolerance = f"rtol={_tolerance(told):g}, atol=0"
+        got, expected = told.numbers, f"[{', '.join(map(dialect.value, told.right))}]"
+        close = f"numpy.testing.assert_allclose(got, {expected}, {tolerance})"
+        if torch:
+            got = f"torch.tensor({told.numbers}, dtype=torch.float64)"
+            expected = dialect.tensor(told.right, [len(told.right)], "float64")
+            close = f"torch.testing.assert_close(got, {expected}, {tolerance}, equal_nan=True)"
+        body = [*setup, f"got = {got}", close]
     return [*head, f"def test_{name}():", f'    """{told.class_name}: {_words(quirk)}."""', *_indented(body, 4)]
+
+
+def _node(quirk: Quirk, told: Reproduction) -> list[str]:
+    dialect, setup = told.dialect, list(told.setup)
+    modules = ['const assert = require("node:assert");', 'const test = require("node:test");']
+    if isinstance(quirk, InputQuirk):
+        *before, last = setup
+        body = [*before, f"assert.throws(() => {last.split(' = ', 1)[1].rstrip(';')});"]
+    elif told.message:
+        body = setup
+    else:
+        expected = f"[{', '.join(map(dialect.value, told.right))}]"
+        near = f"Math.abs(value - expected[i]) <= {_tolerance(told):g} * Math.abs(expected[i])"
+        body = [*setup, f"const expected = {expected};", f"{told.numbers}.forEach((value, i) => assert.ok({near}));"]
+    head = [f"// Made from the case {told.source}.", *modules, *dialect.head(told.dtype)]
+    return [*head, f'test("{told.class_name}: {_words(quirk)}", () => {{', *_indented(body), "});"]
+
+
+_FRAMEWORKS = {"R": ("testthat", _testthat), "Python": ("pytest", _pytest), "JavaScript": ("node:test", _node)}
 
 
 def _exact(values: Sequence[float], dialect: Dialect) -> str:

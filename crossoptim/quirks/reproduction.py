@@ -18,7 +18,8 @@ from crossoptim.golden.schedules.case import ScheduleCase
 from crossoptim.golden.schedules.cases import all_schedule_cases
 from crossoptim.golden.schedules.rates import Rates, predict
 from crossoptim.golden.trajectory import initial_params
-from crossoptim.quirks.dialect import PYTHON, Dialect, dialect_of
+from crossoptim.quirks.dialect import PYTHON
+from crossoptim.quirks.dialects import Dialect, dialect_of
 from crossoptim.quirks.showing import Showing, ecosystem_of, implementation_of, shown
 from crossoptim.runners import refusals, schedules
 from crossoptim.runners.registry import IMPLEMENTATIONS, Implementation
@@ -29,7 +30,6 @@ from crossoptim.spec.model import Binding, Quirk, Raises, Setting
 from crossoptim.spec.refusals import InputQuirk, Probe
 from crossoptim.spec.schedule import MOMENTUM, ScheduleQuirk
 
-_DIGITS = 6
 _PATHS: Mapping[str, Mapping[str, Any]] = {"torch-foreach": {"foreach": True}, "torch-fused": {"fused": True}}
 _RUN = frozenset(IMPLEMENTATIONS)
 _APART, _AFTER = 1e-6, 2  # rates that differ are shown, and so many steps more
@@ -63,15 +63,15 @@ class Reproduction:
 
     @property
     def digits(self) -> int:
-        """As few as tell right from wrong, but six at least."""
+        """As few as tell right from wrong, but no fewer than are sure."""
         say = self.dialect.formatted
-        return next((d for d in range(_DIGITS, 17) if say(self.right, d) != say(self.wrong, d)), 17)
+        return next((d for d in range(self.dialect.digits, 17) if say(self.right, d) != say(self.wrong, d)), 17)
 
     @property
     def program(self) -> list[str]:
         """All lines, with what prints the numbers."""
         show = f"print({self.numbers})" if self.condition else self.dialect.show(self.numbers, self.digits)
-        return [*self.dialect.head, *self.setup, *((show,) if self.numbers else ())]
+        return [*self.dialect.head(self.dtype), *self.setup, *((show,) if self.numbers else ())]
 
     @property
     def condition(self) -> bool:
@@ -121,7 +121,7 @@ def _runs(quirk: Quirk) -> bool:
 
 def _steps(found: Showing, dialect: Dialect) -> Reproduction:
     case = found.case
-    setup = [*_parameters(found, dialect), _construct(found, dialect), *_stepping(found, dialect)]
+    setup = [*_parameters(found, dialect), _construct(found, dialect), *dialect.begin(found.members[0]), *_stepping(found, dialect)]
     numbers = ""
     right: tuple[float, ...] = ()
     wrong: tuple[float, ...] = ()
@@ -229,7 +229,7 @@ def _stepping(found: Showing, dialect: Dialect) -> list[str]:
             given = dialect.tensor(_literals(row), shapes[member], case.dtype)
             adds = case.happens("accumulate", step) and step > 1
             out.append((dialect.add_gradient if adds else dialect.set_gradient)(member, given))
-        out.append(dialect.step)
+        out += dialect.step(found.members[0])
     return out
 
 
@@ -396,7 +396,7 @@ def _schedule_steps(case: ScheduleCase, request: Mapping[str, Any], dialect: Dia
     for stop in [*sorted({event.step for event in case.events}), case.steps + 1]:
         if stop > start:
             value = ("given[t - 1]" if python else "given[t]") if given else ""
-            body = [dialect.step, f"s.step({value})" if python else f"s$step({value})", *([keep] if keep else [])]
+            body = [*dialect.step(""), f"s.step({value})" if python else f"s$step({value})", *([keep] if keep else [])]
             out += dialect.counted("t", start, stop - 1, body)
         for event in case.events:
             if event.step == stop:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from crossoptim.golden.export import read_manifest
 from crossoptim.golden.fixture import VERSION, golden_path, load, root
 from crossoptim.golden.sites import Sites
 from crossoptim.golden.trajectory import Trajectory, conversation, initial_params
+from crossoptim.golden.trajectory import golden as golden_trajectory
 from crossoptim.quirks.departure import depart
 from crossoptim.runners import recorded
 from crossoptim.runners.registry import IMPLEMENTATIONS, Implementation
@@ -26,6 +28,7 @@ from crossoptim.spec.model import Binding, Conduct, Ecosystem, HalfPrecision, Pr
 
 Array = NDArray[Any]
 _VISIBLE = 1e-3  # relative difference that six digits show
+_SMALL = "tiny"  # the problem with gradients below any eps
 _SLIGHT = 1e-10  # of numbers made in float32 in a float64 run
 
 
@@ -110,20 +113,50 @@ def _showing(quirk_id: str) -> Showing | None:
     quirk = all_quirks()[quirk_id]
     ecosystem, implementation = ecosystem_of(quirk), implementation_of(quirk)
     slight = not quirk.effects or any(isinstance(effect, Precision) for effect in quirk.effects)
-    for share in (_SLIGHT,) if slight else (_VISIBLE, _SLIGHT):
-        for case, members in _candidates(quirk, implementation):
-            binding = ecosystem.binding(case.base)
-            assert binding is not None
-            here = Showing(quirk, ecosystem, implementation, binding, case, members, golden_case(case.id)[1])
-            found = _closure(here, share) if case.base.rule.converse else _stepped(here, share)
-            if found:
-                return found
+    for cases in (_golden_cases, _varied_cases):
+        every = cases(quirk)
+        whole = cache(lambda case_id, known=tuple(every): _whole(next(case for case in known if case.id == case_id)))
+        for share in (_SLIGHT,) if slight else (_VISIBLE, _SLIGHT):
+            for case, members in _candidates(quirk, implementation, every):
+                binding = ecosystem.binding(case.base)
+                assert binding is not None
+                if share == _SLIGHT and not slight and case.dtype == "float32":
+                    continue  # rounding is not told from it
+                here = Showing(quirk, ecosystem, implementation, binding, case, members, whole(case.id))
+                found = _closure(here, share) if case.base.rule.converse else _stepped(here, share)
+                if found:
+                    return found
     return None
 
 
-def _candidates(quirk: Quirk, implementation: Implementation) -> Iterator[tuple[Case, tuple[str, ...]]]:
+def _whole(case: Case) -> Trajectory:
+    return golden_case(case.id)[1] if case.id in all_cases() else golden_trajectory(case)
+
+
+def _golden_cases(quirk: Quirk) -> list[Case]:
+    return [golden_case(case_id)[0] for case_id in cases_of(quirk)]
+
+
+def _varied_cases(quirk: Quirk) -> list[Case]:
+    """What no golden case shows: cases in the variant that the class computes, where eps is felt, in a dtype that it has."""
+    ecosystem, out = ecosystem_of(quirk), []
+    for case in all_cases().values():
+        binding = ecosystem.binding(case.base)
+        if binding is None or binding.name not in quirk.bindings or case.base.rule.converse:
+            continue
+        dtype = case.dtype if case.dtype in ecosystem.dtypes else ecosystem.dtypes[0]
+        felt = {key: value for key, value in case.base.rule.examples().items() if key == "eps" and key in binding.args.values()}
+        small = [_SMALL] if case.problem_name == "injected" else []  # gradients
+        for more, problem in product(({}, felt, binding.switches, {**binding.switches, **felt}), (case.problem_name, *small)):
+            said = [f"{key} = {value}" for key, value in more.items()]
+            said += [f"{problem} gradients"] * (problem != case.problem_name) + [dtype] * (dtype != case.dtype)
+            name = f"{case.id} with {', '.join(said)}"
+            out.append(replace(case, id=name, hyper={**case.hyper, **more}, problem_name=problem, dtype=dtype))
+    return out
+
+
+def _candidates(quirk: Quirk, implementation: Implementation, every: Sequence[Case]) -> Iterator[tuple[Case, tuple[str, ...]]]:
     """Cases on which it bears, cut down in every way that leaves each group a parameter; the simplest first."""
-    every = [golden_case(case_id)[0] for case_id in cases_of(quirk)]
     here = [case for case in every if implementation.unsupported(case) is None and _writable(case, implementation)]
     cut = [(_only(case, members), members) for case in here for members in _subsets(case)]
     for case, members in sorted(cut, key=lambda found: _plainness(*found)):

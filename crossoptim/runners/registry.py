@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from crossoptim.errors import UnavailableError
+from crossoptim.runners.adapter import adapter_child
 from crossoptim.runners.base import DEFAULT_TIMEOUT, Runner
 from crossoptim.runners.command import CommandRunner
 from crossoptim.runners.r import Transport, r_child
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 class Implementation:
     """A column of the report.
 
-    ``ecosystem`` whose names it speaks, None for the specification's own; ``module`` that makes its runner in this process, None for R;
+    ``ecosystem`` whose names it speaks, None for the specification's own; ``module`` that makes its runner in this process; ``adapter``:
+    the program of its own that speaks for it, by file name in :mod:`crossoptim.adapters`; with neither it lives in R;
     ``evaluates_specification``: it is sent the equation's text and scalars; ``own``: finds its class of ours, where that has names of its
     own; ``default``: whether it is judged unless others are named.
     """
@@ -42,6 +44,7 @@ class Implementation:
     evaluates_specification: bool = False
     own: Callable[[Setting], Binding | None] | None = None
     default: bool = True
+    adapter: str | None = None
 
     def binding(self, setting: Setting) -> Binding | None:
         """The class for a setting; None where there is none, or none is needed."""
@@ -59,6 +62,12 @@ class Implementation:
 
     def unsupported(self, case: Case) -> str | None:
         """Why it cannot run a case, or None."""
+        if self.ecosystem:
+            library = get_ecosystem(self.ecosystem)
+            if case.dtype not in library.dtypes:
+                return f"{library.title} has no {case.dtype}"
+            if not library.groups and (len(case.initial_groups) > 1 or any(event.kind == "add_group" for event in case.events)):
+                return f"{library.title} has no parameter groups"
         return unsupported(self.binding(case.base), case) if self.ecosystem or self.own else None
 
     def request(self, case: Case, golden: Trajectory, mode: Mode) -> dict[str, Any]:
@@ -80,6 +89,9 @@ IMPLEMENTATIONS = {
         Implementation("r-torch", "R torch", "r_torch"),
         Implementation("r-torch-ignite", "R torch ignite", "r_torch_ignite"),
         Implementation("r-crossoptim", "crossoptim on R torch", own=r_function, default=False),
+        Implementation("optax", "optax", "optax", adapter="optax.py", default=False),
+        Implementation("keras", "Keras", "keras", adapter="keras.py", default=False),
+        Implementation("tfjs", "TensorFlow.js", "tfjs", adapter="tfjs.cjs", default=False),
     )
 }
 
@@ -107,7 +119,7 @@ def local_runner(name: str) -> LocalRunner:
 
 
 class Runners:
-    """Makes runners by name and ends what they started: each R implementation has a child of its own, so that they run side by side.
+    """Makes runners by name and ends what they started: each implementation outside has a child of its own, so that they run side by side.
 
     Use as a context manager. Nothing is loaded or started before a runner is asked; what is missing is raised then.
     """
@@ -127,7 +139,7 @@ class Runners:
         self.close()
 
     def close(self) -> None:
-        """End the R children."""
+        """End the children."""
         with self._lock:
             for child in self._children.values():
                 child.close()
@@ -138,7 +150,8 @@ class Runners:
             return local_runner(implementation.name)
         with self._lock:
             if implementation.name not in self._children:
-                self._children[implementation.name] = r_child(self.transport)
+                adapter = implementation.adapter
+                self._children[implementation.name] = adapter_child(implementation.title, adapter) if adapter else r_child(self.transport)
             return CommandRunner(implementation.name, self._children[implementation.name])
 
 

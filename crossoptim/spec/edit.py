@@ -8,7 +8,7 @@ from functools import cache
 
 from crossoptim.errors import CrossoptimError
 from crossoptim.spec.expr import Expr, name, parse, rebuild, walk
-from crossoptim.spec.model import Edit, Effect, GradientAfter, HalfPrecision, Precision
+from crossoptim.spec.model import Edit, Effect, GradientAfter, HalfPrecision, Precision, Swap
 from crossoptim.spec.trace import GRAD, PARAM, Equation
 
 
@@ -27,19 +27,29 @@ def apply(equation: Equation, effects: Iterable[Effect]) -> Equation:
     """The equation with graph edits and gradient effects applied; precision and error effects leave the graph alone.
 
     Raises:
-        CrossoptimError: when an edit's pattern does not occur in the equation.
+        CrossoptimError: when an edit's pattern does not occur in the equation, or the operation to swap is none of its.
     """
     return _applied(equation, tuple(effects))
 
 
 @cache  # one object for one edited equation: what is cached by equation stays cached
 def _applied(equation: Equation, effects: tuple[Effect, ...]) -> Equation:
-    for effect in effects:
-        if isinstance(effect, Edit):
+    for effect in sorted(effects, key=lambda effect: not isinstance(effect, Swap)):  # before any edit makes new nodes
+        if isinstance(effect, Swap):
+            equation = _swapped(equation, effect)
+        elif isinstance(effect, Edit):
             equation = _substitute(equation, effect)
         elif isinstance(effect, GradientAfter):
             equation = replace(equation, outputs={**equation.outputs, GRAD: parse(effect.expression)})
     return equation
+
+
+def _swapped(equation: Equation, swap: Swap) -> Equation:
+    if not any(node is swap.node for node in walk(*equation.scalars.values(), *equation.outputs.values())):
+        raise CrossoptimError(f"{equation.id}: the operation to replace is not one of the equation's")
+    memo = {id(swap.node): swap.instead}
+    outputs = {key: rebuild(root, lambda *_: None, memo) for key, root in equation.outputs.items()}
+    return replace(equation, outputs=outputs, scalars={key: rebuild(root, lambda *_: None, memo) for key, root in equation.scalars.items()})
 
 
 def float32_scalars(effects: Iterable[Effect]) -> dict[str, str]:

@@ -435,6 +435,14 @@ class Edit:
 
 
 @dataclass(frozen=True)
+class Swap:
+    """Replace one operation of a traced graph, and no other that reads the same; only where the equation has this very node."""
+
+    node: Expr
+    instead: Expr
+
+
+@dataclass(frozen=True)
 class GradientAfter:
     """The step leaves this in ``.grad`` instead of the gradient that it was given."""
 
@@ -504,7 +512,7 @@ class StartsAs:
     init: str
 
 
-Effect = Edit | GradientAfter | Precision | HalfPrecision | Raises | Conduct | Forgets | LeavesZeros | StartsAs
+Effect = Edit | Swap | GradientAfter | Precision | HalfPrecision | Raises | Conduct | Forgets | LeavesZeros | StartsAs
 
 
 @dataclass(frozen=True)
@@ -563,7 +571,8 @@ class Ecosystem:
     """A foreign library: what it calls things, and its quirks.
 
     ``refusals`` holds what its constructors' errors say: class (empty for all of them), then a probe's id, kind or option (``*`` for any),
-    then a part of the message, in which ``{argument}`` stands for the foreign argument.
+    then a part of the message, in which ``{argument}`` stands for the foreign argument. ``dtypes`` are those that it computes in,
+    ``groups`` says whether parameters may have options of their own.
     """
 
     name: str
@@ -574,6 +583,8 @@ class Ecosystem:
     quirks: tuple[Quirk, ...] = ()
     schedules: tuple[Binding, ...] = ()
     refusals: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    dtypes: tuple[Literal["float32", "float64"], ...] = ("float64", "float32")
+    groups: bool = True
 
     def binding(self, setting: Setting) -> Binding | None:
         """The first class that implements the setting's switches, or None."""

@@ -1,5 +1,8 @@
 """PyTorch's ``torch.optim`` (read and run: 2.13.0)."""
 
+from math import log, log1p
+from sys import float_info
+
 from crossoptim.spec.ecosystems import pytorch_input, pytorch_lbfgs, pytorch_schedules
 from crossoptim.spec.model import Binding, Ecosystem, Edit, GradientAfter, HalfPrecision, Precision, Quirk, Raises, StartsAs
 
@@ -380,6 +383,32 @@ pytorch = Ecosystem(
             advice="pass foreach=False in float64 runs",
         ),
         Quirk(
+            id="pytorch/asgd/foreach-decay-in-gradient",
+            title="foreach adds the decay to the gradient instead of shrinking the parameter: where the decay cancels the parameter,"
+            " other digits are left, and infinities become NaN",
+            bindings=("ASGD",),
+            implementations=("torch-foreach",),
+            when=lambda _: True,
+            effects=(Edit("P * shrink - eta * A", "P - eta * (A + lambd * P)"),),
+            everywhere=False,
+            upstream="torch 2.13.0: torch/optim/asgd.py:367 and 369 (single: 257)",
+            kind="choice",
+            versions="2.13.0",
+            advice="keep lambd * lr well below 1",
+        ),
+        Quirk(
+            id="pytorch/asgd/power-overflow-raises",
+            title="the step raises where the power by which the step size falls leaves the range of double: the next one would be 0",
+            bindings=("ASGD",),
+            implementations=("torch-single",),
+            when=lambda site: site.h.alpha * log1p(site.h.lambd * site.h.lr * site.updates) > log(float_info.max),
+            effects=(Raises("Numerical result out of range"),),
+            upstream="torch 2.13.0: torch/optim/asgd.py:271",
+            kind="defect",
+            versions="2.13.0",
+            advice="keep alpha small, or pass foreach=True",
+        ),
+        Quirk(
             id="pytorch/radam/foreach-adaptive-step-times-zero",
             title="before rectification begins, foreach takes the adaptive step times zero: a parameter becomes NaN where its gradients"
             " were zero so far and eps = 0, or where the second moment is NaN",
@@ -403,6 +432,30 @@ pytorch = Ecosystem(
             kind="choice",
             versions="2.13.0",
             advice="use crossoptim.optim.Muon, which orthogonalises in the parameter's dtype, where numbers must be reproducible",
+        ),
+        Quirk(
+            id="pytorch/muon/no-columns-raises",
+            title="a matrix without columns raises: the learning rate is adjusted by the number of rows over that of columns",
+            bindings=("Muon",),
+            when=lambda site: site.h.adjust_lr_fn == "original" and any(shape[-1] == 0 for shape in site.shapes),
+            effects=(Raises("division by zero"),),
+            upstream="torch 2.13.0: torch/optim/_muon.py:79",
+            kind="defect",
+            versions="2.13.0",
+            advice="leave empty parameters out of the optimizer",
+        ),
+        Quirk(
+            id="pytorch/adafactor/overflow-becomes-nan",
+            title="where the square of a gradient overflows at an early step, the second moment becomes NaN, not infinite, and so does"
+            " the parameter: from a weight of 1/2 on, lerp_() takes the way back from the end",
+            bindings=("Adafactor",),
+            when=lambda _: True,
+            effects=(Edit("S + share * (A - S)", "where(share < 0.5, S + share * (A - S), A - (A - S) * (1 - share))"),),
+            everywhere=False,
+            upstream="torch 2.13.0: torch/optim/_adafactor.py:396,401,408 (the form: aten/src/ATen/native/Lerp.h)",
+            kind="choice",
+            versions="2.13.0",
+            advice="clip gradients below the root of the largest number",
         ),
         Quirk(
             id="pytorch/adafactor/empty-raises",
