@@ -572,6 +572,88 @@ def power(
 
 
 @app.command()
+def sharpness(
+    select: Select = None,
+    fixtures: FixturesDir = None,
+    json_file: JsonFile = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="The table as Markdown.")] = False,
+) -> None:
+    """Measure the bounds over the goldens, in ulps of the golden value, and how much of them honest implementations use.
+
+    Honest are PyTorch's paths, run here, and R torch as it was recorded; "used" is of the one that comes nearest to its bound.
+
+    Examples:
+      crossoptim sharpness
+      crossoptim sharpness -s 'adam/*' --json sharpness.json
+    """
+    from crossoptim.check import sharpness as sharp
+    from crossoptim.runners.honest import Honest
+
+    folder = _fixtures(fixtures)
+    cases = sharp.stepped(_load(folder, select))
+    with _progress("sharpness", len(cases)) as (tick, _):
+        data = sharp.report(sharp.measure(cases, Honest(folder).runs, tick))
+    _emit(data, json_file)
+    to = _screen(json_file)
+    if markdown:
+        to.print(sharp.markdown(data), soft_wrap=True, markup=False)
+    else:
+        screen.print_rows(list(sharp.rows(data)), to)
+
+
+@app.command()
+def bench(
+    select: Annotated[
+        list[str] | None, typer.Option("--select", "-s", metavar="GLOB", help="Optimizer classes, e.g. Adam or 'Ada*'. Repeatable.")
+    ] = None,
+    workload: Annotated[
+        list[str] | None, typer.Option("--workload", "-w", metavar="GLOB", help="Parameters: 1x10M, 100x1000, resnet50, gpt2. Repeatable.")
+    ] = None,
+    dtype: Annotated[list[str] | None, typer.Option("--dtype", metavar="GLOB", help="float32 or float64. Repeatable.")] = None,
+    rounds: Annotated[int, typer.Option(min=1, metavar="N", help="How many steps are timed.")] = 20,
+    threads: Annotated[int | None, typer.Option(min=1, metavar="N", help="How many threads (default: torch's choice).")] = None,
+    json_file: JsonFile = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="The table as Markdown.")] = False,
+) -> None:
+    """Time a step of our elementwise optimizers beside torch's forms of them, in milliseconds: medians, each round one step of everybody.
+
+    "Of a plain loop" is the speed of one pass that reads and writes the same tensors and only adds.
+
+    Examples:
+      crossoptim bench -s Adam -w 1x10M -w 100x1000
+      crossoptim bench --dtype float32 --json bench.json
+    """
+    import torch
+
+    from crossoptim.bench import report
+    from crossoptim.bench.contenders import optimizers
+    from crossoptim.bench.measure import measured
+    from crossoptim.bench.workloads import WORKLOADS
+
+    names = _selected(optimizers(), select, "optimizer")
+    loads = _selected(list(WORKLOADS), workload, "workload")
+    dtypes = _selected(["float32", "float64"], dtype, "dtype")
+    wanted = [(name, load, kind) for load in loads for kind in dtypes for name in names]
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
+    try:
+        with _progress("bench", len(wanted)) as (tick, _):
+            figures = []
+            for name, load, kind in wanted:
+                tick(f"{name} {load} {kind}")
+                figures.append(measured(name, load, kind, rounds))
+        data = report.report(figures)
+    finally:
+        torch.set_num_threads(before)
+    _emit(data, json_file)
+    to = _screen(json_file)
+    if markdown:
+        to.print(report.markdown(figures), soft_wrap=True, markup=False)
+    else:
+        screen.print_rows(list(report.rows(figures)), to)
+
+
+@app.command()
 def record(
     runner: Runners = None,
     select: Select = None,
@@ -644,7 +726,7 @@ def report_bug(
 ) -> None:
     """Print a bug report for a defect: what was expected, what happens, a program that shows it, and a failing test.
 
-    The test is one of testthat or pytest, and needs nothing of crossoptim. Exit code 2 for a departure that is a choice.
+    The test is one of testthat, pytest or node:test, and needs nothing of crossoptim. Exit code 2 for a departure that is a choice.
 
     Examples:
       crossoptim report-bug r-torch/sgd/weight-decay-adds-index

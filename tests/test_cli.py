@@ -29,6 +29,7 @@ from crossoptim.golden.export import every_case, read_manifest
 from crossoptim.golden.fixture import golden_path, root, schema
 from crossoptim.golden.flags import FLAGS
 from crossoptim.golden.json_text import compact
+from crossoptim.runners.recorded import recorded_implementations
 from crossoptim.runners.registry import IMPLEMENTATIONS
 from crossoptim.spec.ecosystems import all_ecosystems, all_quirks
 from crossoptim.spec.problems import all_problems
@@ -37,8 +38,9 @@ from crossoptim.spec.schedules import all_schedules
 
 FAKE = Path(__file__).parent / "fakes" / "wrong_answers.py"
 QUIRK = "r-torch/sgd/weight-decay-adds-index"
+HAVE_RECORDINGS = ", ".join(recorded_implementations(root()))
 RECORDED = ("check", "--source", "recorded", "-r", "r-torch")
-COMMANDS = ["list", "show", "export", "generate", "check", "diagnose", "record", "quirks", "report-bug", "power", "serve"]
+COMMANDS = ["list", "show", "export", "generate", "check", "diagnose", "record", "quirks", "report-bug", "power", "sharpness", "bench", "serve"]
 
 
 @dataclass(frozen=True)
@@ -378,7 +380,7 @@ def test_export_writes_where_and_what_it_is_told(cli: Cli, tmp_path: Path) -> No
         (("list", "--json", "/"), "--json /: is a folder (expected a file)"),
         (("export", "--select", "sgd/plane"), "case 'sgd/plane' does not exist"),
         (("record", "-r", "r-torche"), "runner 'r-torche' does not exist"),
-        (("record", "-r", "reference", "--verify"), "reference has no recording (recorded: r-torch, r-torch-ignite)"),
+        (("record", "-r", "reference", "--verify"), f"reference has no recording (recorded: {HAVE_RECORDINGS})"),
     ],
 )
 def test_bad_usage_is_one_line_and_exit_code_2(cli: Cli, arguments: tuple[str, ...], message: str) -> None:

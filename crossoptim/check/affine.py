@@ -11,8 +11,10 @@ Centres are doubles: in float64 the judge's own rounding is as large as an imple
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,22 +25,75 @@ Array = NDArray[np.float64]
 _DOUBLE = PRECISIONS["float64"].unit
 
 
+Tape = list[tuple[Any, int]]
+"""What was computed in turn, each with the number of symbols there were by then."""
+
+
 class Symbols:
-    """Hands out error symbols."""
+    """Hands out error symbols, and remembers what was computed with them: what is computed again is not computed anew."""
 
     def __init__(self, dtype: str) -> None:
         precision = PRECISIONS[dtype]
         self.largest, self.smallest = precision.largest, precision.smallest
         self.unit = precision.unit + _DOUBLE
         self.count = 0
+        self.tape: Tape = []
+        self.place = 0
+        self.busy = False
+
+    def rewind(self, tape: Tape) -> None:
+        """Begin again; the first results will be those on the tape."""
+        self.tape, self.place, self.count = tape, 0, 0
 
     def fresh(self, size: Array) -> Array:
         """Error terms of their own for each element: a matrix with one column a symbol."""
-        flat = np.ravel(size)
-        out = np.zeros((flat.size, self.count + flat.size))
-        out[np.arange(flat.size), self.count + np.arange(flat.size)] = flat
-        self.count += flat.size
-        return out.reshape((*size.shape, self.count))
+        return self.added(size, None)
+
+    def added(self, size: Array, noise: Array | None) -> Array:
+        """The terms of ``noise`` with terms of their own for each element beside them."""
+        begin, many = self.count, size.size
+        self.count += many
+        out = np.zeros((*size.shape, self.count))
+        if noise is not None:
+            out[..., : noise.shape[-1]] = noise
+        if size.ndim:
+            out.reshape(many, self.count)[np.arange(many), begin + np.arange(many)] = size.ravel()
+        else:
+            out[begin] = size
+        return out
+
+
+class _HasSymbols(Protocol):
+    symbols: Symbols
+
+
+_Given = ParamSpec("_Given")
+_Made = TypeVar("_Made")
+_Self = TypeVar("_Self", bound=_HasSymbols)
+
+
+def taped(method: Callable[Concatenate[_Self, _Given], _Made]) -> Callable[Concatenate[_Self, _Given], _Made]:
+    """A method whose result comes from the tape, or goes there."""
+
+    @wraps(method)
+    def operation(self: _Self, /, *args: _Given.args, **kwargs: _Given.kwargs) -> _Made:
+        symbols = self.symbols
+        if symbols.busy:
+            return method(self, *args, **kwargs)
+        if symbols.place < len(symbols.tape):
+            result, symbols.count = symbols.tape[symbols.place]
+        else:
+            symbols.busy = True
+            try:
+                result = method(self, *args, **kwargs)
+            finally:
+                symbols.busy = False
+            symbols.tape.append((result, symbols.count))
+        symbols.place += 1
+        made: _Made = result
+        return made
+
+    return operation
 
 
 @dataclass(frozen=True)
@@ -58,10 +113,10 @@ class Affine:
     def __init__(self, symbols: Symbols, centre: Any, noise: Array | None = None, unbounded: Any = False) -> None:
         centre = np.asarray(centre, dtype=np.float64)
         self.symbols = symbols
-        # beyond the format's range there is infinity
-        self.centre = np.where(np.abs(centre) > symbols.largest, np.copysign(np.inf, centre), centre)
+        beyond = np.abs(centre) > symbols.largest  # the format's range: there is infinity
+        self.centre = np.where(beyond, np.copysign(np.inf, centre), centre) if beyond.any() else centre
         self.noise = np.zeros((*centre.shape, 0)) if noise is None else noise
-        self.unbounded = np.full(centre.shape, unbounded) if unbounded is False else np.asarray(unbounded)
+        self.unbounded = np.zeros(centre.shape, dtype=bool) if unbounded is False else np.asarray(unbounded)
 
     @classmethod
     def around(cls, symbols: Symbols, centre: Any, radius: Any) -> Affine:
@@ -81,26 +136,30 @@ class Affine:
     def _rounded(self, centre: Array, noise: Array, beyond: Any, count: float = 1, size: Array | None = None) -> Affine:
         """With the error terms of ``count`` roundings of numbers of this size, and of what lies ``beyond`` first order."""
         size = np.abs(centre) if size is None else size
-        error = count * (self.symbols.unit * size + self.symbols.smallest) + beyond
+        error = np.asarray(count * (self.symbols.unit * size + self.symbols.smallest) + beyond)
         self.symbols.count = max(self.symbols.count, noise.shape[-1])
-        fresh = self.symbols.fresh(np.where(np.isfinite(error), error, 0.0))
-        return Affine(self.symbols, centre, _add(noise, fresh), np.isinf(beyond) & np.isfinite(centre))
+        return Affine(self.symbols, centre, self.symbols.added(_finite(error), noise), np.isinf(beyond) & np.isfinite(centre))
 
+    @taped
     def __add__(self, other: Any) -> Affine:
         b = self._lift(other)
         return self._rounded(self.centre + b.centre, _add(self.noise, b.noise), _infinite(self.unbounded | b.unbounded))
 
+    @taped
     def __neg__(self) -> Affine:
         return Affine(self.symbols, -self.centre, -self.noise, self.unbounded)
 
+    @taped
     def __sub__(self, other: Any) -> Affine:
         return self + -self._lift(other)
 
+    @taped
     def __mul__(self, other: Any) -> Affine:
         a, b = self, self._lift(other)
         noise = _add(_scaled(a.noise, b.centre), _scaled(b.noise, a.centre))
         return self._rounded(a.centre * b.centre, noise, _beyond(a, b))
 
+    @taped
     def __truediv__(self, other: Any) -> Affine:
         a, b = self, self._lift(other)
         centre, size, reach = a.centre / b.centre, np.abs(b.centre), b.radius
@@ -111,11 +170,13 @@ class Affine:
         exact_zero = (size == 0) & (reach == 0)
         return self._rounded(centre, _finite(noise), np.where(exact_zero, 0.0, beyond), count=2)
 
+    @taped
     def __abs__(self) -> Affine:
         flip = np.where(self.centre < 0, -1.0, 1.0)
         # where zero is within reach the absolute value lies closer to the centre's than the number to the centre
         return Affine(self.symbols, np.abs(self.centre), _scaled(self.noise, flip), self.unbounded)
 
+    @taped
     def sqrt(self) -> Affine:
         """The square root of a number that is not negative, unless by its error."""
         radius = self.radius
@@ -126,6 +187,7 @@ class Affine:
         second = radius * radius / (8 * (self.centre - radius) ** 1.5)
         return self._rounded(root, self.noise / (2 * root), second, count=2)
 
+    @taped
     def clipped(self, low: Affine, high: Affine) -> Affine:
         """A number held between bounds; where rounding decides whether it lies beyond one, what may come of it."""
         if np.isnan(self.centre) or np.isnan(low.centre) or np.isnan(high.centre):
@@ -138,10 +200,12 @@ class Affine:
         least, most = min(least, most), max(least, most)
         return Affine.around(self.symbols, (least + most) / 2, (most - least) / 2 + self.symbols.unit * max(abs(least), abs(most)))
 
+    @taped
     def element(self, place: int) -> Affine:
         """One number of a vector."""
         return Affine(self.symbols, self.centre[place], self.noise[place], self.unbounded[place])
 
+    @taped
     def _compare(self, other: Any, truth: Any) -> Comparison:
         b = self._lift(other)
         gap = _add(self.noise, -b.noise)
@@ -167,18 +231,21 @@ class Affine:
         """A sum in any order of terms of these sizes."""
         return self._rounded(centre, noise, beyond, count=max(terms.size, 1), size=np.asarray(np.abs(terms).sum()))
 
+    @taped
     def dot(self, other: Affine) -> Affine:
         """The inner product."""
         a, b = self, self._lift(other)
         noise = _add(a.noise.T @ b.centre, b.noise.T @ a.centre)
         return self._sum(np.asarray(a.centre @ b.centre), _finite(noise), np.asarray(_beyond(a, b).sum()), a.centre * b.centre)
 
+    @taped
     def total(self) -> Affine:
         """The sum of the absolute values."""
         size = abs(self)
         beyond = _infinite(np.asarray(self.unbounded.any()))
         return self._sum(np.asarray(size.centre.sum()), size.noise.sum(axis=0), beyond, size.centre)
 
+    @taped
     def largest(self) -> Affine:
         """The largest absolute value: no farther off than the element that is farthest off, where another may be the largest."""
         size, place = np.abs(self.centre), int(np.argmax(np.abs(self.centre)))
@@ -195,6 +262,8 @@ def _add(a: Array, b: Array) -> Array:
     """Error terms together: the one that knows fewer symbols has none of the others."""
     if a.shape[-1] < b.shape[-1]:
         a, b = b, a
+    if not b.shape[-1] and a.ndim >= b.ndim:
+        return a
     if a.ndim < b.ndim:
         a = np.broadcast_to(a, (*b.shape[:-1], a.shape[-1]))
     out = np.array(a)
@@ -208,7 +277,8 @@ def _scaled(noise: Array, factor: Array) -> Array:
 
 def _finite(noise: Array) -> Array:
     """Beside an infinity or NaN an error term means nothing."""
-    return np.where(np.isfinite(noise), noise, 0.0)
+    fine = np.isfinite(noise)
+    return noise if fine.all() else np.where(fine, noise, 0.0)
 
 
 def _infinite(where: NDArray[np.bool_]) -> Array:

@@ -12,8 +12,10 @@ hundred roundings at their worst would allow any result at all. The terms are ta
 element lies farther than ``CONFIDENCE * sqrt(sum of c^2 / 3)`` from the exact value with a probability below ``2 exp(-CONFIDENCE^2 / 2)``,
 7e-6 for 5. A product of bfloat16 matrices is rounded once, since its sums are made in float32; so is a scaled matrix plus a product.
 
-Terms of second order are left out: they are smaller by the unit roundoff times the iteration's amplification, and both kinds of bound are
-further from what is seen than that. The tests say that honest evaluations stay inside, and which wrong ones do not.
+Terms of second order are smaller than those of the first by the share that the errors of a matrix have in it. In the run's own precision
+they are left out; a bound in half precision is raised by the largest such share. Where the errors are as large as the matrix (coefficients
+with which the iteration does not converge), or a number has left the range of bfloat16, nothing is known and the bound is infinite. The
+tests say that honest evaluations stay inside, and which wrong ones do not.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ Array = NDArray[np.float64]
 HALF = 2.0**-8
 """Unit roundoff of bfloat16: eight significant bits."""
 HALF_SMALLEST = 2.0**-133
+HALF_LARGEST = float(np.finfo(np.float32).max)
 CONFIDENCE = 5.0
 
 
@@ -61,9 +64,13 @@ def error(root: Expr, env: Mapping[str, Bounded], half: frozenset[int] = frozens
         for node in walk(root):
             coarse = id(node) in half
             roundings.unit, roundings.smallest, roundings.once = (HALF, HALF_SMALLEST, True) if coarse else (own.unit, own.smallest, False)
+            roundings.largest = HALF_LARGEST if coarse and own.largest > HALF_LARGEST else np.inf
             memo[id(node)] = operate(node, [memo[id(a)] for a in node.args], leaves, Functions, literal)
         noise = memo[id(root)].noise
-        bound = CONFIDENCE * np.sqrt(np.square(noise).sum(axis=-1) / 3) if half else np.abs(noise).sum(axis=-1)
+        if half:
+            bound = (1 + roundings.reach) * CONFIDENCE * np.sqrt(np.square(noise).sum(axis=-1) / 3)
+        else:
+            bound = np.abs(noise).sum(axis=-1)
     return np.asarray(np.where(np.isfinite(bound), bound, np.inf))
 
 
@@ -76,10 +83,16 @@ def _leaf(roundings: Roundings, value: Bounded) -> Number:
 
 @dataclass
 class Roundings:
-    """Counts the error terms; ``unit`` and ``smallest`` are those of the operation at hand, ``once`` whether it rounds its result once."""
+    """Counts the error terms; ``unit`` and ``smallest`` are those of the operation at hand, ``once`` whether it rounds its result once.
+
+    Beyond ``largest`` it overflows where the parameter's own precision would not. ``reach``: how large the errors of a bfloat16 matrix were
+    at most, beside 1 (the norm that it starts with) or its largest element.
+    """
 
     unit: float = 0.0
     smallest: float = 0.0
+    largest: float = np.inf
+    reach: float = 0.0
     once: bool = False
     count: int = 0
 
@@ -105,7 +118,16 @@ class Number:
         """With the terms of so many roundings of numbers of this size."""
         size = np.abs(self.centre) if size is None else size
         error = np.where(size == 0, 0.0, count * (self.roundings.unit * size + self.roundings.smallest))
+        error = np.where(size > self.roundings.largest, np.inf, error)
         return Number(self.centre, self.roundings, _added(self.noise, self.roundings.fresh(error)))
+
+    def linear(self) -> Number:
+        """The same numbers, whose errors are unknown where terms of second order count."""
+        if not self.roundings.once or not self.centre.size:
+            return self
+        reach = CONFIDENCE * np.sqrt(np.square(self.noise).sum(-1) / 3).max() / max(1.0, np.abs(self.centre).max())
+        self.roundings.reach = max(self.roundings.reach, reach)
+        return self if reach <= 1.0 else Number(self.centre, self.roundings, self.noise * np.inf)
 
     def _lift(self, other: Any) -> Number:
         return other if isinstance(other, Number) else Number(other, self.roundings)
@@ -165,6 +187,7 @@ class Functions:
     @staticmethod
     def matmul(a: Number, b: Number) -> Number:
         """Matrix product; the products are exact where the sum is rounded once, else one more rounding of the sum covers them."""
+        a, b = a.linear(), b.linear()
         terms = a.shaped((*a.centre.shape, 1)).times(b.shaped((1, *b.centre.shape)))
         return terms.sum(-2).shaped((a.centre.shape[0], b.centre.shape[1]))
 

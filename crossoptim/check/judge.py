@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
+from math import inf
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,28 @@ Array = NDArray[Any]
 _PLAIN: tuple[Quirk, ...] = ()
 
 
+class OutOfTimeError(Exception):
+    """A judgement was not done in time."""
+
+
+@dataclass(frozen=True)
+class Haste:
+    """When a judgement may end before it is complete.
+
+    With a finding in ``step`` or before it, when nothing better is asked for; ``first`` is the parameter with which to begin. By an
+    :class:`OutOfTimeError` at ``deadline``, on the clock of :func:`time.monotonic`.
+    """
+
+    step: int = 0
+    first: str = ""
+    deadline: float = inf
+
+    def check(self) -> None:
+        """Raise where time is up."""
+        if self.deadline < inf and monotonic() > self.deadline:
+            raise OutOfTimeError
+
+
 class Judge:
     """Judges trajectories of one case.
 
@@ -31,10 +55,11 @@ class Judge:
         case: the case.
         golden: its golden trajectory.
         quirks: the quirks of the library under judgement that concern its class.
+        haste: when a judgement may end early.
     """
 
-    def __init__(self, case: Case, golden: Trajectory, quirks: Sequence[Quirk] = ()) -> None:
-        self.case, self.golden, self.quirks = case, golden, tuple(quirks)
+    def __init__(self, case: Case, golden: Trajectory, quirks: Sequence[Quirk] = (), haste: Haste = Haste()) -> None:
+        self.case, self.golden, self.quirks, self.haste = case, golden, tuple(quirks), haste
         self.shapes = {p.name: p.shape for p in case.problem.params}
         self.variables = {var.name: var for var in case.base.rule.state}
         self.sites = Sites(case, golden.evaluations)
@@ -93,7 +118,9 @@ class Run:
 
     def judgement(self) -> Judgement:
         """The verdict."""
-        for name in self.judge.shapes:
+        for name in sorted(self.judge.shapes, key=lambda name: name != self.judge.haste.first):
+            if self._enough():
+                break
             if self._gradients_as_given(name):
                 self._standing(name)
                 self._steps(name)
@@ -114,6 +141,19 @@ class Run:
     def _diverges(self, finding: Finding) -> None:
         if self.finding is None or finding.step < self.finding.step:
             self.finding = finding
+
+    def _enough(self) -> bool:
+        """Whether more would not be of interest."""
+        self.judge.haste.check()
+        return self.finding is not None and self.finding.step <= self.judge.haste.step
+
+    def departs(self, name: str, step: int) -> bool:
+        """Whether one step of a parameter, looked at by itself, leaves its bounds; False where that cannot be told."""
+        row = next((row for row in self.rows(name) if row.step >= step), None)
+        if row is None or row.step > step or any(self._hidden(name, var.name) for var in row.member.setting.state):
+            return False
+        self._stack(name, [row], {}, {})
+        return self.finding is not None
 
     # What was there before a step.
 
@@ -248,11 +288,15 @@ class Run:
                 key = (trace(row.member.setting).id, *(quirk.id for quirk in self.judge.active(row.member, row.loaded)))
                 stacks.setdefault(key, []).append(row)
             for stack in stacks.values():
+                if self._enough():
+                    return
                 self._stack(name, stack, {}, {})
             return
         plain: dict[str, Prediction] = {}
         bent: dict[str, Prediction] = {}
         for row in rows:
+            if self._enough():
+                return
             seen_plain, seen_bent = self._stack(name, [row], plain, bent)
             plain |= {var: value for var, value in seen_plain.items() if var in hidden}
             bent |= {var: value for var, value in (seen_bent or seen_plain).items() if var in hidden}
@@ -339,6 +383,7 @@ class Run:
         now = [(0, rounding) for rounding in roundings(trace(rows[0].member.setting), quirks)]
         before = range(1, 1 + max(len(row.bent_others) for row in rows))
         for kept, rounding in [*now, *((choice, {}) for choice in before)]:
+            self.judge.haste.check()
             bad = ~np.asarray(best[PARAM].inside(actual).all(axis=1))
             if not bad.any():
                 break
@@ -375,8 +420,8 @@ class Run:
         if bent is not None:
             ids = dict.fromkeys(quirk.id for quirk in quirks)
             bends, apart = bent.inside(actual), bent.apart(plain)
-            # a coarser precision predicts the same numbers, less exactly
-            coarser = any(_has(quirk, HalfPrecision) for quirk in quirks)
+            # a coarser precision, or another form that was called upon, predicts the same numbers, less exactly
+            coarser = any(_has(quirk, HalfPrecision) or not quirk.everywhere for quirk in quirks)
             if ((apart | coarser) & bends & ~ok).any():
                 self.quirks.update(ids)
             if (apart & ok & ~bends).any() and all(quirk.everywhere for quirk in quirks):

@@ -86,10 +86,6 @@ class Bounded:
         with np.errstate(all="ignore"):
             return np.asarray(self.k * self.precision.unit * self.magnitude + self.extra)
 
-    def settled(self) -> Bounded:
-        """The same number with its bound as an absolute error, through which no reassociation or distribution reaches."""
-        return Bounded(self.value, np.abs(_double(self.value)), 0, self.bound, self.precision)
-
     @property
     def _may_differ_from_zero(self) -> NDArray[np.bool_]:
         """Where it is not zero in every honest implementation: zero times a number is zero, and nothing underflows."""
@@ -145,7 +141,12 @@ class Bounded:
         underflow = np.where(self._may_differ_from_zero, self.precision.smallest * (1.0 + self.magnitude), 0.0)
         extra = _carried(self.extra, scale) + spread + underflow
         extra = np.where(nearest > 0, extra, np.inf)
-        return Bounded(self.value / b.value, self.magnitude * scale, self.k + b.k + 2, extra, self.precision)
+        value = self.value / b.value
+        # a divisor that is zero by rounding need not be: the quotient may be any number
+        by_rounding = (size == 0) & (b.bound > 0) & np.isfinite(_double(self.value))
+        if np.any(by_rounding):
+            value = _select(by_rounding, self.value, value)
+        return Bounded(value, self.magnitude * scale, self.k + b.k + 2, extra, self.precision)
 
     def __rtruediv__(self, other: Any) -> Bounded:
         return self._lift(other) / self

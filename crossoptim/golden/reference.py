@@ -32,8 +32,8 @@ class Reference:
 
     @staticmethod
     def maximum(a: Array, b: Array) -> Array:
-        """The larger one; NaN if either is."""
-        return np.asarray(np.maximum(a, b))
+        """The larger one, the first of two equals (zeros may differ in sign); NaN if either is."""
+        return np.asarray(np.where(np.isnan(a) | (a >= b), a, b))
 
     @staticmethod
     def where(condition: Array, a: Array, b: Array) -> Array:

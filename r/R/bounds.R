@@ -66,10 +66,11 @@ bounded_functions <- function(dtype, settles = FALSE) {
     extra <- pick(beyond, Inf, a$extra + b$extra)
     held(pick(beyond, a$value, value), a$magnitude + b$magnitude, max(a$k, b$k) + 1, extra)
   }
-  settled <- function(x) bounded(x$value, abs(x$value), 0, bound_of(x))
+  # Rounded once, and by no more than its own size.
+  settled <- function(a, b, size) bounded(a$value - b$value, size, 0, bound_of(a) + bound_of(b) + unit * size)
   minus <- operation(function(a, b) {
-    difference <- sum_of(a, b, a$value - b$value)
-    if (settles) settled(difference) else difference
+    difference <- a$value - b$value
+    if (settles) settled(a, b, abs(difference)) else sum_of(a, b, difference)
   })
   times <- operation(function(a, b) {
     underflow <- pick(may_differ_from_zero(a) & may_differ_from_zero(b), smallest, 0)
@@ -85,7 +86,9 @@ bounded_functions <- function(dtype, settles = FALSE) {
     # The reciprocal of a large divisor may underflow before it is multiplied.
     underflow <- pick(may_differ_from_zero(a), smallest * (1 + a$magnitude), 0)
     extra <- pick(nearest > 0, carried(a$extra, scale) + spread + underflow, Inf)
-    held(a$value / b$value, a$magnitude * scale, a$k + b$k + 2, extra)
+    # A divisor that is zero by rounding need not be: the quotient may be any number.
+    by_rounding <- size == 0 & bound_of(b) > 0 & is.finite(a$value)
+    held(pick(by_rounding, a$value, a$value / b$value), a$magnitude * scale, a$k + b$k + 2, extra)
   })
   # Of a number that is not negative; at zero, the error's own power is the bound.
   power <- operation(function(a, b) {

@@ -20,7 +20,7 @@ reductions <- function(round, epsilon) {
 # Whether an equation's parameters must be matrices, not vectors of their elements.
 needs_matrices <- function(equation) {
   used <- unlist(lapply(equation$update, function(pair) all.names(parse_text(pair[[2]]))))
-  any(c("sum_rows", "matmul", "transpose") %in% used)
+  any(c("sum_rows", "columns", "matmul", "transpose") %in% used)
 }
 
 # Arrays of different shapes together: an axis of length one is repeated.

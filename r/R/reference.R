@@ -178,7 +178,13 @@ replay <- function(request) {
   if (identical(request$mode, "closed")) {
     unsupported("base R has no automatic differentiation; replay and lockstep only")
   }
+  shapes <- lapply(request$params, function(param) unlist(param$shape))
+  names(shapes) <- param_names(request)
   request$settings <- lapply(request$settings, function(entry) {
+    stacks <- Filter(function(name) length(shapes[[name]]) != 2, unlist(entry$params))
+    if (needs_matrices(entry$equation) && length(stacks) > 0) {
+      unsupported(sprintf("%s is a stack of matrices; base R takes a matrix", stacks[[1]]))
+    }
     entry$step <- compile_equation(entry$equation, request$dtype)
     entry$matrices <- needs_matrices(entry$equation)
     entry

@@ -18,3 +18,5 @@ cases.topic("shapes", "PlainRule")
 for problem, shape in {"matrices": "wide", "matrices_tall": "tall"}.items():
     cases.add(shape, f"a {shape} matrix, and matrices of one row or column", problem=problem, dtypes="f32 f64")
 cases.add("iris", "a network: matrices and vectors together", problem="iris", dtypes="f32", steps=5)
+cases.topic("overflow", "RangeEnds")
+cases.add("overflow", "squares overflow while they still have most of the weight", problem="huge", dtypes="f32", steps=5, beta2_decay=-0.1)

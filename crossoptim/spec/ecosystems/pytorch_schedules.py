@@ -211,6 +211,17 @@ QUIRKS = (
         advice="end a chain with a cosine at T_max",
     ),
     ScheduleQuirk(
+        id="pytorch/chained/cosine-eta-min-of-decayed-rate",
+        title="a cosine with eta_min shrinks what the other children leave above eta_min, not the rate as a whole",
+        bindings=("ChainedScheduler",),
+        applies=lambda site: any(c.schedule.name == "cosine_annealing" and c.values["eta_min"] > 0 for c in site.values.schedules),
+        departs=goes_on,
+        upstream=f"{_SOURCE}:1448-1454",
+        kind="choice",
+        versions="2.13.0",
+        advice="chain a cosine with eta_min=0 only, or put it into a SequentialLR",
+    ),
+    ScheduleQuirk(
         id="pytorch/sequential/chain-at-head-is-ahead",
         title="a ChainedScheduler at the head of a sequence steps when the sequence is built: its children are one step ahead",
         bindings=("SequentialLR",),

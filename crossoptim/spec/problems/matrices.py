@@ -31,6 +31,7 @@ matrices_denormal = _reshaped(tables.denormal, "matrices_denormal", _WIDE, _WHAT
 matrices_infinite = _reshaped(tables.infinite, "matrices_infinite", _WIDE, _WHAT)
 matrices_not_a_number = _reshaped(tables.not_a_number, "matrices_not_a_number", _WIDE, _WHAT)
 matrices_empty = _reshaped(tables.empty, "matrices_empty", _WIDE, "both matrices")
+matrices_no_columns = _reshaped(tables.empty, "matrices_no_columns", {"vector": (2, 1), "nothing": (3, 0)}, "the other has no columns")
 
 
 def _ravine(name: str, title: str, curvature: list[list[float]], start: tuple[float, ...]) -> Problem:
