@@ -111,7 +111,7 @@ def _power(a: Any, b: Any) -> Any:
     return MP.nan if MP.im(found) else MP.re(found)
 
 
-_PARTIAL = {"/": np.frompyfunc(_quotient, 2, 1), "sqrt": np.frompyfunc(_root, 1, 1), "**": np.frompyfunc(_power, 2, 1)}
+PARTIAL = {"/": np.frompyfunc(_quotient, 2, 1), "sqrt": np.frompyfunc(_root, 1, 1), "**": np.frompyfunc(_power, 2, 1)}
 """Operations that are not defined everywhere give NaN or infinity, as those of IEEE 754 do."""
 
 
@@ -119,7 +119,7 @@ def _evaluated(root: Expr, env: Mapping[str, Any], memo: dict[int, Any]) -> Any:
     for node in walk(root):
         if id(node) not in memo:
             args = [memo[id(arg)] for arg in node.args]
-            memo[id(node)] = _PARTIAL[node.op](*args) if node.op in _PARTIAL else operate(node, args, env, _Arrays, MP.mpf)
+            memo[id(node)] = PARTIAL[node.op](*args) if node.op in PARTIAL else operate(node, args, env, _Arrays, MP.mpf)
     return memo[id(root)]
 
 
@@ -168,7 +168,7 @@ def _apart(setting: Setting, mutant: Mutant, random: Random) -> int | None:
     for step in range(1, STEPS + 1):
         grad = lift(np.array([random.choice(_GRADIENTS) for _ in range(int(np.prod(shape)))]).reshape(shape))
         a, b = (side.step(grad, index) for side in (right, other))
-        if any(not _near(a[key], b[key]) for key in a if key in b) or not a.keys() <= b.keys():
+        if any(not near(a[key], b[key]) for key in a if key in b) or not a.keys() <= b.keys():
             return step
     return None
 
@@ -185,7 +185,8 @@ def _shape(setting: Setting) -> tuple[int, ...]:
     return (2, 2)
 
 
-def _near(a: Any, b: Any) -> bool:
+def near(a: Any, b: Any) -> bool:
+    """Whether two numbers of 60 digits, or arrays of them, agree to 1e-40; NaN agrees with NaN."""
     for x, y in zip(np.ravel(a), np.ravel(b), strict=True):
         x, y = MP.mpmathify(x), MP.mpmathify(y)
         if x != y and not (MP.isnan(x) and MP.isnan(y)) and not abs(x - y) <= _AGREE * max(abs(x), abs(y), 1):

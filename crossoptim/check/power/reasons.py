@@ -32,6 +32,12 @@ _NO_ROOT_OF_4 = (
     "They are equal only where (2 t - 5) b**(t + 1) - (2 t - 3) b**t + 5 b - 3 = 0 for b = beta2. The denominator of a rational root "
     "divides 2 t - 5, which is odd, and that of a double is a power of two: there is none between 0 and 1."
 )
+_WHOLE = "For whole t the comparisons differ only at the end itself, where both branches give the same number."
+_FROM_ZERO = "The number is where the first phase begins: 0."
+_HEIGHT = "The number is the height of a triangular cycle: 1."
+_EVEN = "It is the angle of a cosine, which is even."
+_TURNS = "It is the angle of a cosine, and the two differ by whole turns."
+_UNREAD = "Past the end the rate is 0, whatever this is there."
 _NO_LENGTH = "Where the direction has no length, its factor does not matter."
 _RATIO = "Only the ratio of a weight to the sum of weights is used, and both are multiplied alike."
 _NO_WEIGHT = "Where the sum of weights is zero, so is the weight: their ratio is zero whatever divides it."
@@ -71,12 +77,59 @@ REASONS = (
     Reason("asgd*", "ax starts as *", "The first step replaces it: its weight is 1."),
     Reason("adafactor*", "* starts as *", _ZERO_START),
     Reason("schedules/linear", "t < total_iters -> t <= total_iters", _TIE),
-    Reason(
-        "schedules/linear", "t < total_iters -> t - # < total_iters", "For whole t that is t <= total_iters: there both branches agree."
-    ),
+    Reason("schedules/linear", "t < total_iters -> t - # < total_iters", _WHOLE),
     Reason("schedules/one_cycle", "(max_momentum - max_momentum) *", _STILL),
     Reason("schedules/one_cycle", "max_momentum + (max_momentum - max_momentum) *", _STILL),
     Reason("schedules/one_cycle", "max_momentum - max_momentum *", _STILL),
+    Reason("schedules/one_cycle", "t < * - # -> t <= * - #", _TIE),
+    Reason("schedules/one_cycle", "t < * - # -> t - # < * - #", _WHOLE),
+    Reason("schedules/one_cycle", "t < total_steps - # -> t < total_steps", _WHOLE),
+    Reason(
+        "schedules/one_cycle", "where(t < * - #, t, * - #) - # -> t - #", "It is read in the first phase only: t is not past the end there."
+    ),
+    Reason("schedules/one_cycle", "* - #) - # -> where(t < * - #, t, * - #)", _FROM_ZERO),
+    Reason("schedules/one_cycle", "* - #) - # -> where(t < * - #, t, * - #) + #", _FROM_ZERO),
+    Reason("schedules/one_cycle", "pct_start * * - # - # -> pct_start * * - #", _FROM_ZERO),
+    Reason("schedules/one_cycle", "pct_start * * - # - # -> pct_start * * - # + #", _FROM_ZERO),
+    Reason(
+        "schedules/one_cycle",
+        "where(t < * - #, t, * - #) <= * -> t <= *",
+        "A phase before the last ends before the cycle does: past the cycle's end, both are false.",
+    ),
+    Reason("schedules/one_cycle", "where(t < * - #, t, * - #) <= * -> where(t < * - #, t, * - #) < *", _TIE),
+    Reason(
+        "schedules/one_cycle",
+        "where(where(*) <= pct_start * - #, *cos(*), where(*)) -> where(where(*) <= # * pct_start * - #, *cos(*))",
+        "The way down is as long as the way up, along the same cosine, which is even: read before the top, it is the way up.",
+    ),
+    Reason("schedules/cyclic", "# + t / * <= * -> # + t / * < *", _TIE),
+    Reason("schedules/cyclic", "where(*) [*] # -> where(*)", _HEIGHT),
+    Reason("schedules/cyclic", "where(*) [*] # -> where(*) / #", _HEIGHT),
+    Reason("schedules/c*", "t - * floor(*) -> * floor(*) - t", _EVEN),
+    Reason("schedules/cosine_warm_restarts", "t - * floor(*) / # -> * floor(*) / # - t", _EVEN),
+    Reason("schedules/sequential", "where(*) - # * floor(*) -> # * floor(*) - where(*)", _EVEN),
+    Reason("schedules/c*", "t - * floor(*) -> t + * floor(*)", _TURNS),
+    Reason("schedules/sequential", "where(*) - # * floor(*) -> where(*) + # * floor(*)", _TURNS),
+    Reason(
+        "schedules/cosine_warm_restarts",
+        "floor(t / T_0) -> floor(t / T_0) * floor(t / T_0)",
+        "A whole number and its square differ by an even one: the angles differ by whole turns.",
+    ),
+    Reason(
+        "schedules/cosine_warm_restarts",
+        "floor(t) + # with a number halved",
+        "Cycles begin at whole steps: floor(t) plus anything between 0 and 1 is in the same cycle.",
+    ),
+    Reason("schedules/polynomial", "where(t < total_iters, # - t / total_iters, #) *", _UNREAD),
+    Reason("schedules/sequential", "where(where(t >= #, t - #, #) < #, # - where(t >= #, t - #, #) / #, #) *", _UNREAD),
+    Reason("schedules/sequential", "where(t >= #, t - #, #) -> *", "What a schedule gives before its milestone is not read."),
+    Reason("schedules/sequential", "where(t >= #, t - #, #) with *", "What a schedule gives before its milestone is not read."),
+    Reason("schedules/reduce_on_plateau", "lr * factor > min_lr -> lr * factor >= min_lr", _TIE),
+    Reason(
+        "schedules/reduce_on_plateau",
+        "where(cooling > #, cooling - #, cooling) -> cooling - #",
+        "Only whether it is above zero is read, and from zero on it only falls.",
+    ),
     Reason("adopt*", "* starts as *", "The first step only replaces it by the squared gradient."),
     Reason("adabelief*", "s_max starts as eps", "Each second moment has eps added to it: the maximum is never below."),
 )

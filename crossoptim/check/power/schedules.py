@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from types import SimpleNamespace
@@ -67,14 +67,13 @@ def mutants_of(schedule: str) -> dict[str, list[ScheduleMutant]]:
     found: dict[str, list[ScheduleMutant]] = {}
     for original, ids in texts().items():
         if get_schedule_case(ids[0]).schedule == schedule:
-            for mutant in mutants(original):
+            for mutant in mutants(original, schedule):
                 found.setdefault(mutant.wrong, []).append(mutant)
     return found
 
 
-def mutants(original: Statements) -> list[ScheduleMutant]:
-    """Everything that may be wrong about a text, each thing once."""
-    schedule = get_schedule_case(texts()[original][0]).schedule
+def mutants(original: Statements, schedule: str) -> list[ScheduleMutant]:
+    """Everything that may be wrong about a text of a schedule, each thing once."""
     found: dict[tuple[str, str], ScheduleMutant] = {}
     graphs = [parse(body) for _, body in original]
     written = [key for key, _ in original]
@@ -121,26 +120,42 @@ def _moves(a: float) -> dict[str, float]:
 
 def in_floats(lines: Any, case: ScheduleCase, group: int) -> list[dict[str, float]]:
     """Run a schedule's text on plain floats, as a port does: one row a step, 0 being before the first one."""
+    return run(lines, case, group, lambda value: value, lambda graph, env: evaluate(graph, {"pi": math.pi, **env}, _FUNCTIONS))
+
+
+def run(
+    lines: Any, case: ScheduleCase, group: int, lift: Callable[[Any], Any], value: Callable[[Expr, dict[str, Any]], Any]
+) -> list[dict[str, Any]]:
+    """Run a schedule's text on any kind of number.
+
+    Args:
+        lines: the text, as assignments.
+        case: options, metrics and events.
+        group: the parameter group.
+        lift: the way in for what the case holds; what is not a number stays.
+        value: evaluates an expression.
+    """
     setting = case.settings[group]
     graphs = [(key, _parsed(body)) for key, body in lines]
+    options = {key: lift(option) for key, option in setting.values.items()}
 
-    def run(t: float, state: dict[str, float]) -> dict[str, float]:
-        env = {**setting.values, **state, "t": t, "pi": math.pi}
+    def step(t: float, state: dict[str, Any]) -> dict[str, Any]:
+        env = {**options, **state, "t": lift(t)}
         for key, graph in graphs:
-            env[key] = evaluate(graph, env, _FUNCTIONS)
+            env[key] = value(graph, env)
         return env
 
     start = setting.schedule.start
     places = case.positions or range(1, case.steps + 1)
     if start is None:
-        return [run(t, {}) for t in (0, *places)]
-    out = [dict(start(SimpleNamespace(**setting.values)))]
+        return [step(t, {}) for t in (0, *places)]
+    out = [{key: lift(begun) for key, begun in start(SimpleNamespace(**setting.values)).items()}]
     for t in range(1, case.steps + 1):
-        state = {**out[-1], **({"metric": case.metrics[t - 1]} if case.metrics else {})}
+        state = {**out[-1], **({"metric": lift(case.metrics[t - 1])} if case.metrics else {})}
         for event in case.events:
             if event.kind == "set" and event.step == t and event.group == group:
-                state["lr"] = event.lr
-        new = run(t, state)
+                state["lr"] = lift(event.lr)
+        new = step(t, state)
         out.append({key: new[f"{key}_new"] for key in out[0]})
     return out
 

@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from crossoptim.check.power import lbfgs, schedules, stack
+from crossoptim.check.power import lbfgs, schedule_equivalence, schedules, stack
 from crossoptim.check.power.criteria import CRITERIA
 from crossoptim.check.power.equivalence import disagreement
 from crossoptim.check.power.mutants import Mutant, mutants, settings
@@ -114,7 +114,7 @@ def _schedule(name: str, every: int) -> Score:
         score.mutants += 1
         if any(schedules.caught_by(mutant) for mutant in same):
             score.caught += 1
-        elif (why := reason(f"schedules/{name}", wrong)) is not None:
+        elif (why := reason(f"schedules/{name}", wrong)) is not None and schedule_equivalence.disagreement(same) is None:
             score.equivalent[f"schedules/{name}: {wrong}"] = why
         else:
             score.missed.append(f"schedules/{name}: {wrong}")

@@ -144,6 +144,7 @@ def _cosines(cases: _Cases) -> None:
     cases.add("doubling", "each cycle twice as long", T_0=3, T_mult=2, steps=46)
     cases.add("tripling", "powers of three, at which a logarithm misses by a bit", T_0=1, T_mult=3, eta_min=0.001, steps=45)
     cases.add("fractional", "told to go to fractions of an epoch", T_mult=2, positions=tuple(i / 4 for i in range(1, 61)))
+    cases.add("eta-min", "a lowest rate above zero", eta_min=0.01, steps=9)
     jumps = (2.0, 4.0, 13.0, 40.0, 120.0, 121.0, 122.0, 364.0, 1093.0)
     cases.add("jumps", "told to go to the epochs at which a cycle begins", T_0=1, T_mult=3, positions=jumps)
     cases.add(
@@ -160,6 +161,7 @@ def _cycles(cases: _Cases) -> None:
     cases.add("uneven", "a short way up, a long way down", step_size_up=2, step_size_down=7, steps=30)
     cases.add("scaled-by-cycle", "a height of one's own, by cycle", scale="1 / t", steps=26)
     cases.add("scaled-by-step", "a height of one's own, by step", scale="0.9 ** t", scale_mode="iterations", steps=26)
+    cases.add("low", "a small way up", max_lr=0.25, cycle_momentum=False, steps=8)
     cases.add("adam", "Adam's beta1 moves instead of a momentum", optimizer="adam", base_momentum=0.7, max_momentum=0.95)
     cases.add("no-momentum", "momentum stays", cycle_momentum=False)
     two = ({"base_lr": 0.1, "max_lr": 0.4, "base_momentum": 0.7}, {"base_lr": 0.03, "max_lr": 0.2, "max_momentum": 0.95})
@@ -173,6 +175,8 @@ def _cycles(cases: _Cases) -> None:
     cases.add("three-phase", "up, down, far down", three_phase=True, steps=19)
     cases.add("three-phase-linear", "three phases along lines", three_phase=True, anneal_strategy="linear", pct_start=0.4, steps=19)
     cases.add("epochs", "the length as epochs times steps", total_steps=None, epochs=4, steps_per_epoch=6, steps=23)
+    lines: dict[str, Any] = {"epochs": 2, "steps_per_epoch": 4, "pct_start": 0.4, "anneal_strategy": "linear"}
+    cases.add("epochs-linear", "the same along lines", total_steps=None, steps=7, **lines)
     cases.add("no-warm-up", "pct_start is zero", pct_start=0.0, steps=19)
     cases.add("fraction", "the top lies between two steps", total_steps=17, pct_start=0.25, steps=16)
     cases.add("factors", "factors of one's own", div_factor=10.0, final_div_factor=100.0, steps=19)
@@ -180,6 +184,18 @@ def _cycles(cases: _Cases) -> None:
     cases.add("no-momentum", "momentum stays", cycle_momentum=False, steps=19)
     cases.add("one-step-more", "as many steps of the scheduler as total_steps: one more than the cycle has", flags=("OverRun",))
     cases.add("one-step-more-linear", "the same along a line", anneal_strategy="linear", flags=("OverRun",))
+    cases.add(
+        "one-step-more-epochs",
+        "the same, the length as epochs times steps",
+        total_steps=None,
+        epochs=2,
+        steps_per_epoch=4,
+        pct_start=0.5,
+        steps=8,
+        flags=("OverRun",),
+    )
+    short: dict[str, Any] = {"total_steps": 8, "pct_start": 0.4, "steps": 8}
+    cases.add("one-step-more-three-phase", "the same in the third phase", three_phase=True, flags=("OverRun",), **short)
     cases.add("over-run", "two steps more than the cycle has", steps=21, flags=("OverRun",))
     own = ({"base_lr": 0.1, "max_lr": 1.0}, {"base_lr": 0.1, "max_lr": 0.5})
     cases.add("groups-no-momentum", "each group has its own top", groups=own, cycle_momentum=False, steps=19)
@@ -209,8 +225,18 @@ def _composites(cases: _Cases) -> None:
     cases.add(
         "cosine-over-run", "a cosine and a decay, past T_max", schedules=[decay, _child("cosine_annealing", T_max=6)], flags=("OverRun",)
     )
+    cases.add(
+        "low-cosine",
+        "a cosine that ends above zero and a decay, up to T_max",
+        schedules=[decay, _child("cosine_annealing", T_max=8, eta_min=0.01)],
+        steps=8,
+    )
     cases.add("function", "a decay, then a function of the step", schedules=[decay, _child("lambda", factor="1 / (t + 1)")])
     cases.add("restarts", "a decay under warm restarts", schedules=[decay, _child("cosine_warm_restarts", T_0=5)])
+    low_cosine = _child("cosine_annealing", T_max=4, eta_min=0.01)
+    cases.add("lowest-rate", "a decay, then a cosine with a lowest rate", schedules=[decay, low_cosine], steps=9, flags=("OverRun",))
+    low_restarts = _child("cosine_warm_restarts", T_0=4, eta_min=0.01)
+    cases.add("lowest-rate-restarts", "a decay under warm restarts with a lowest rate", schedules=[decay, low_restarts], steps=9)
     cases.add("groups", "two groups with their own base rates", groups=_TWO)
     cases.add("resume", "saved and loaded before steps 4 and 11", groups=_TWO, events=_RESUME, flags=("Resume",))
 
@@ -233,12 +259,16 @@ def _composites(cases: _Cases) -> None:
     cases.add(
         "chained-later", "a warm-up, then a chain", schedules=[warm_up, {"name": "chained", "arguments": {"schedules": [warm_up, decay]}}]
     )
+    cases.add("late", "the warm-up ends before the second schedule begins", schedules=[warm_up, low_cosine], milestones=[7], steps=10)
+    early = _child("constant", factor=0.5, total_iters=3)
+    cases.add("late-constant", "the same with a constant factor", schedules=[early, low_restarts], milestones=[5], steps=10)
     cases.add("groups", "two groups with their own base rates", groups=_TWO)
     cases.add("resume", "saved and loaded before steps 4 and 11", groups=_TWO, events=_RESUME, flags=("Resume",))
 
 
 _FALLING = (1.0, 0.8, 0.7, 0.71, 0.72, 0.705, 0.75, 0.6, 0.61, 0.62, 0.63, 0.64, 0.65, 0.66, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5)
 _TIES = (1.0, 0.75, 0.75, 0.5, 0.25, 0.25, 0.0, 0.0, -0.25, -0.25, -0.5, -0.5)
+_COOLING = (2.0, 2.0, 1.25, 2.5, 4.0, 3.0, 1.0, 1.5, 3.0, 0.25, 2.0, 4.0, 2.0, 2.0, 1.5, 4.0)
 
 
 def _plateaus(cases: _Cases) -> None:
@@ -256,6 +286,14 @@ def _plateaus(cases: _Cases) -> None:
     )
     rising = tuple(-m for m in _TIES)
     cases.add("absolute-max", "the same upwards", mode="max", threshold=0.25, threshold_mode="abs", patience=0, metrics=rising)
+    quarter: dict[str, Any] = {"threshold": 0.25, "threshold_mode": "abs"}
+    cases.add("absolute-patience", "the count of bad steps begins anew after a reduction", metrics=(1.0, 0.5) + (0.25,) * 6, **quarter)
+    cases.add("absolute-patience-max", "the same upwards", mode="max", metrics=(-1.0, -0.5) + (-0.25,) * 6, **quarter)
+    cases.add(
+        "absolute-cooldown", "steps of a cooldown do not count, but a better one does", patience=1, cooldown=2, metrics=_COOLING, **quarter
+    )
+    higher = tuple(-m for m in _COOLING)
+    cases.add("absolute-cooldown-max", "the same upwards", mode="max", patience=1, cooldown=2, metrics=higher, **quarter)
     cases.add("relative", "better by half counts", threshold=0.5, patience=1, metrics=(8.0, 4.0, 3.0, 2.0, 1.0, 1.5, 0.4, 0.3, 0.2, 0.1))
     cases.add(
         "relative-max",
@@ -275,6 +313,24 @@ def _plateaus(cases: _Cases) -> None:
     cases.add("patience-zero", "reduced at the first bad step", patience=0, metrics=_FALLING)
     cases.add("cooldown", "three steps after a reduction do not count", patience=1, cooldown=3, metrics=_FALLING)
     cases.add("min-lr", "not below min_lr", patience=0, min_lr=0.02, metrics=(1.0,) * 8)
+    cases.add(
+        "cooldown-max",
+        "two steps after a reduction do not count, where the metric should rise by half",
+        mode="max",
+        threshold=0.5,
+        patience=1,
+        cooldown=2,
+        metrics=(1.0, 1.5, 0.25, 0.25, 0.25, 1.25, 4.0, 1.5, 2.5, 2.0, 1.5, 2.0, 0.5, 0.5),
+    )
+    cases.add(
+        "eps-tie",
+        "a change of just eps is not made, though the rate is far above it",
+        groups=({"base_lr": 0.25},),
+        factor=0.75,
+        patience=0,
+        eps=0.046875,
+        metrics=(1.0,) * 5,
+    )
     cases.add("eps", "a change smaller than eps is not made", patience=0, eps=0.02, metrics=(1.0,) * 8)
     cases.add("infinite", "an infinite metric is a bad one", patience=1, metrics=(2.0, float("inf"), float("inf"), 1.0, float("inf"), 1.5))
     cases.add("not-a-number", "a NaN is a bad metric", patience=1, metrics=(2.0, float("nan"), float("nan"), 1.0, float("nan"), 0.5))
