@@ -10,7 +10,8 @@ import pytest
 
 from crossoptim.check.closure_candidates import named_numbers
 from crossoptim.check.diagnose import Diagnosis, Explainer, diagnose
-from crossoptim.check.power.mutants import Mutant
+from crossoptim.check.power import lbfgs
+from crossoptim.check.power.mutants import Mutant, mutants
 from crossoptim.check.power.replay import replayed
 from crossoptim.golden.case import Case
 from crossoptim.golden.cases import get_case
@@ -85,6 +86,35 @@ def test_a_variant_and_an_option_that_is_not_heeded_are_named(case_id: str, valu
     got = golden(replace(case, hyper={**case.hyper, **values}))
     found = diagnose(case, golden(case), got, "replay", seconds=SECONDS)
     assert found.explanations[0].sentence.startswith(sentence), found.sentence()
+
+
+def test_two_options_at_once_are_named_where_no_single_change_explains() -> None:
+    case = get_case("rmsprop/all_options-injected-f64")
+    got = golden(replace(case, hyper={**case.hyper, "alpha": 0.99, "eps_placement": "inside"}))
+    found = diagnose(case, golden(case), got, "replay", seconds=SECONDS)
+    assert "eps_placement is 'inside'" in found.explanations[0].sentence
+    assert "alpha keeps its default 0.99" in found.explanations[0].sentence
+
+
+def test_an_operation_that_is_wrong_at_one_of_two_places_is_found() -> None:
+    case = get_case("sgd/lr_inside_nesterov-ravine-f64")
+    wrong = next(mutant for mutant in mutants(trace(case.base).id) if mutant.wrong == "lr * g [2] -> lr * p")
+    found = diagnose(case, golden(case), replayed(case, wrong), "replay", seconds=SECONDS)
+    assert "the gradient in lr * g is replaced by the parameter, at one place" in found.explanations[0].sentence
+
+
+def test_a_conversation_that_decides_otherwise_is_found() -> None:
+    case = get_case("lbfgs/optimal_start-ravine-f64")
+    got = lbfgs.run(case, lbfgs.conversation(*lbfgs.MUTANTS["tolerance_grad not asked at the start"]))
+    found = diagnose(case, golden(case), got, "closed", seconds=SECONDS)
+    assert any("in converse" in e.sentence and e.candidates[0].before for e in found.explanations), found.sentence()
+
+
+def test_a_search_that_runs_out_of_time_says_so() -> None:
+    case, truth, got = recorded("lbfgs/ledge_third-ledge-f64")
+    found = diagnose(case, truth, got, "closed", seconds=0.0)
+    assert not found.complete
+    assert found.sentence().endswith("the search ran out of time")
 
 
 def test_what_explained_one_case_is_tried_first_on_the_next() -> None:

@@ -5,10 +5,13 @@ Everything here follows from the rule and its graph; nothing knows a library. Th
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from typing import Any
 
+from crossoptim.check.memory import Memory
 from crossoptim.errors import CrossoptimError
 from crossoptim.golden.oracle import faithful_operations
 from crossoptim.spec.edit import half_precision
@@ -25,9 +28,10 @@ from crossoptim.spec.model import (
     Real,
     Setting,
     StartsAs,
+    Swap,
     Whole,
 )
-from crossoptim.spec.trace import GRAD, NEW, PARAM, STEP, Equation
+from crossoptim.spec.trace import GRAD, NEW, PARAM, STEP, Equation, labels
 
 INDEX = "index"
 WORDS = {
@@ -49,6 +53,7 @@ class Candidate:
 
     ``sentence`` completes "it matches if …". ``values`` are other settings of the rule; ``effects`` change the equation as a quirk's do;
     ``everywhere`` as in :class:`~crossoptim.spec.model.Quirk`. ``before`` and ``after`` are the part of the equation that changes.
+    ``memory`` is what is kept otherwise from step to step, ``converse`` the conversation of a rule that chooses where to evaluate.
     """
 
     sentence: str
@@ -57,6 +62,8 @@ class Candidate:
     everywhere: bool = True
     before: str = ""
     after: str = ""
+    memory: Memory | None = None
+    converse: Callable[..., Any] | None = None
 
 
 def variants(setting: Setting) -> Iterator[Candidate]:
@@ -72,16 +79,36 @@ def variants(setting: Setting) -> Iterator[Candidate]:
             yield Candidate(f"{option.name} is {str(not value).lower()}: {option.doc}", {option.name: not value})
         elif isinstance(option, Real) and value != option.default:
             yield Candidate(f"{option.name} keeps its default {option.default}: the option is not heeded", {option.name: option.default})
-        if isinstance(option, Real) and value and not isinstance(option, Whole):
+        if isinstance(option, Real) and value and option.default != 0 and not isinstance(option, Whole):
             yield Candidate(f"{option.name} is 0: its term is missing", {option.name: 0.0})
 
 
+def pairs(setting: Setting) -> Iterator[Candidate]:
+    """Two variants or options at once."""
+    for a, b in combinations(variants(setting), 2):
+        if not {*a.values} & {*b.values}:
+            yield Candidate(f"{a.sentence}, and {b.sentence}", {**a.values, **b.values})
+
+
 def edits(equation: Equation) -> Iterator[Candidate]:
-    """Single edits of the graph, the likelier ones first."""
+    """Single edits of the graph, the likelier ones first: at every place that reads the same, then at one of them, or at a long one."""
     roots = (*equation.outputs.values(), *equation.scalars.values())
-    nodes = [node for node in walk(*roots) if node.args and _said(node)]
-    for node, instead, sentence in single_edits(equation, nodes, _leaves(equation), text):
+    nodes = [node for node in walk(*roots) if node.args]
+    said = {id(node): _said(node) for node in nodes}
+    places = Counter(said.values())
+    leaves = _leaves(equation)
+    for node, instead, sentence in single_edits(equation, [node for node in nodes if said[id(node)]], leaves, text):
         yield _edit(node, instead, sentence)
+    named = labels(equation.outputs, NEW)
+
+    def whole(node: Expr) -> str:
+        return text(Expr(node.op, node.args, node.label, node.value), named)
+
+    for node, instead, sentence in single_edits(
+        equation, [node for node in nodes if not said[id(node)] or places[said[id(node)]] > 1], leaves, whole
+    ):
+        one = f"{sentence}, at one place" if said[id(node)] else sentence
+        yield Candidate(one, effects=(Swap(node, instead),), before=whole(node), after=whole(instead))
 
 
 def single_edits(equation: Equation, nodes: Sequence[Expr], leaves: Leaves, say: Say) -> Iterator[tuple[Expr, Expr, str]]:
@@ -123,7 +150,18 @@ def precisions(equation: Equation) -> Iterator[Candidate]:
             guesses = sum(faithful_operations(equation.scalars[key]) for key in group) if operations in ("counted", "all") else 0
             if guesses <= _GUESSES:
                 listed = ", ".join(key.removesuffix(NEW) for key in group)
-                yield Candidate(f"{listed} {'is' if len(group) == 1 else 'are'} {how}", effects=(Precision(group, operations),))
+                sentence = f"{listed} {'is' if len(group) == 1 else 'are'} {how}"
+                yield Candidate(sentence, effects=(Precision(group, operations),))
+                if operations in ("counted", "all") and (reciprocals := _reciprocals(equation, group)):
+                    said = f"{sentence}, where a quotient is a product with the reciprocal"
+                    yield Candidate(said, effects=(*reciprocals, Precision(group, operations)))
+
+
+def _reciprocals(equation: Equation, scalars: Sequence[str]) -> tuple[Edit, ...]:
+    """The quotients by something that the step count enters, as products."""
+    nodes = [node for key in scalars for node in walk(equation.scalars[key]) if node.op == "/" and STEP in names(node.args[1])]
+    edits = [Edit(text(node), text(call("/", 1, node.args[1]) * node.args[0])) for node in nodes if text(node.args[0]) != "1"]
+    return tuple(dict.fromkeys(edits))
 
 
 def half_precisions(equation: Equation) -> Iterator[Candidate]:
@@ -158,12 +196,12 @@ def starts(setting: Setting) -> Iterator[Candidate]:
     """State that starts from something else."""
     hypers = [option.name for option in setting.rule.hyper if isinstance(option, Real) and setting.values[option.name] is not None]
     for var in setting.state:
-        for init in ("0", "1", PARAM, GRAD, f"{GRAD} * {GRAD}", f"-{GRAD}", *hypers):
-            if init != var.init:
-                yield Candidate(f"{var.name} starts as {init}", effects=(StartsAs(var.name, init),), before=var.init, after=init)
         if var.init in hypers:
             sentence = f"{var.name} starts from the constructor's {var.init}, not from its group's"
             yield Candidate(sentence, effects=(StartsAs(var.name, var.init),), before=f"{var.init} of the group", after=var.init)
+        for init in ("0", "1", PARAM, GRAD, f"{GRAD} * {GRAD}", f"-{GRAD}", *hypers):
+            if init != var.init:
+                yield Candidate(f"{var.name} starts as {init}", effects=(StartsAs(var.name, init),), before=var.init, after=init)
 
 
 def corners(equation: Equation) -> Iterator[Candidate]:
@@ -178,6 +216,17 @@ def corners(equation: Equation) -> Iterator[Candidate]:
         if node.op == "+" and (weight := _weight(a, b)) is not None:
             inside = call("where", call("<", weight, 1), node, next(d for d in b.args if d.op == "-").args[0])
             yield _edit(node, inside, f"the interpolation returns its end point where {text(weight)} is 1", everywhere=False)
+            weighs = f"{{}} * {text(weight)}" if b.args[0].op == "-" else f"{text(weight)} * {{}}"
+            forward, back = f"B + {weighs.format('(A - B)')}", f"A - (A - B) * (1 - {text(weight)})"
+            yield Candidate(
+                f"from {text(weight)} = 1/2 on the interpolation is made from its other end",
+                effects=(Edit(forward, f"where({text(weight)} < 0.5, {forward}, {back})"),),
+                everywhere=False,
+                before=forward,
+                after=back,
+            )
+        for instead, how in _multiplied_out(node, equation):
+            yield _edit(node, instead, how, everywhere=False)
         if node.op == "where":
             condition, yes, no = node.args
             for instead, other in ((call("where", condition, yes, no + 0 * yes), yes), (call("where", condition, yes + 0 * no, no), no)):
@@ -189,6 +238,21 @@ def corners(equation: Equation) -> Iterator[Candidate]:
         if node.op == "sqrt" and node.args[0].op == "/":
             top, bottom = node.args[0].args
             yield _edit(node, call("sqrt", top) / call("sqrt", bottom), "the roots are taken before the division", everywhere=False)
+
+
+def _multiplied_out(node: Expr, equation: Equation) -> Iterator[tuple[Expr, str]]:
+    """``x * s - e * g`` with ``s = 1 - l * e`` as ``x - l * e * x - e * g``, and as ``x - e * (g + l * x)``."""
+    if node.op != "-" or node.args[0].op != "*" or node.args[0].args[1].op != "name":
+        return
+    (x, factor), taken = node.args[0].args, node.args[1]
+    root = equation.scalars.get(factor.label)
+    if root is None or root.op != "-" or text(root.args[0]) != "1" or root.args[1].op != "*":
+        return
+    yield (x - root.args[1] * x) - taken, f"{text(factor)} * {text(x)} is multiplied out"
+    for share, rate in (root.args[1].args, root.args[1].args[::-1]):
+        if taken.op == "*" and text(taken.args[0]) == text(rate):
+            how = f"{text(share * x)} joins {text(taken.args[1])}, which is the same but for rounding"
+            yield x - rate * (taken.args[1] + share * x), how
 
 
 def _weight(a: Expr, b: Expr) -> Expr | None:

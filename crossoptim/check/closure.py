@@ -8,14 +8,14 @@ Where a decision lies within rounding of the other one, both are tried; one cour
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from crossoptim.check.affine import Affine
+from crossoptim.check.affine import Affine, Symbols, Tape
 from crossoptim.check.judge import finding_at, ulps
 from crossoptim.check.objective import Exact, exact_objective
 from crossoptim.check.predict import equal
@@ -62,10 +62,10 @@ class _DiffersError(Exception):
 
 
 class ClosureRun:
-    """One trajectory of a closure rule under judgement."""
+    """One trajectory of a closure rule under judgement; ``talk`` is another conversation than the rule's."""
 
-    def __init__(self, judge: Judge, got: Trajectory) -> None:
-        self.judge, self.case, self.got = judge, judge.case, got
+    def __init__(self, judge: Judge, got: Trajectory, talk: Callable[..., Any] | None = None) -> None:
+        self.judge, self.case, self.got, self.talk = judge, judge.case, got, talk
         self.shapes = {name: judge.shapes[name] for name in judge.case.initial_groups[0].params}
 
     def judgement(self) -> Judgement:
@@ -89,6 +89,14 @@ class ClosureRun:
         finding = (bent if quirks else plain).finding
         assert finding is not None
         return Judgement("diverges", False, finding.sentence(), finding, (), drift)
+
+    def departure(self) -> Finding | None:
+        """Where the run leaves what the quirks predict; None where it does not. What :meth:`judgement` asks beside that is left out."""
+        finding = self._structure() or self._objective()[0]
+        if finding is not None:
+            return finding
+        course = _Course(self, _Form.of(self._quirks()))
+        return None if course.holds() else course.finding
 
     def _quirks(self) -> list[Quirk]:
         """The quirks that bear on some step's conversation."""
@@ -164,7 +172,8 @@ class ClosureRun:
 
     def setting(self, step: int) -> Setting:
         """The setting in force."""
-        return next(iter(self.case.timeline[step - 1].values())).setting
+        own = next(iter(self.case.timeline[step - 1].values())).setting
+        return own if self.talk is None else Setting(replace(own.rule, converse=self.talk), own.values)
 
     def _exactly(self) -> bool:
         """Whether the reference, given the library's evaluations, asks for the same points to the last bit."""
@@ -223,12 +232,15 @@ class _Course:
             return True
         if self.form.forgets and self.case.happens("resume", step) and memory.iterations:
             loaded = replace(memory)
-        choices: list[tuple[bool, ...]] = [()]
+        symbols = Symbols(self.case.dtype)
+        choices: list[tuple[tuple[bool, ...], Tape]] = [((), [])]
         while choices and self._tried < COURSES:
             self._tried += 1
-            chosen, after = choices.pop(), replace(memory)
+            self.run.judge.haste.check()
+            (chosen, tape), after = choices.pop(), replace(memory)
+            symbols.rewind(tape)
             counts = self._loose, self._points
-            words = AffineWords(self.case.dtype, after, chosen, self.form.float32)
+            words = AffineWords(self.case.dtype, after, chosen, self.form.float32, symbols)
             try:
                 self._step(step, words)
                 follows = self._from(step + 1, self._recalled(after, loaded), loaded)
@@ -241,7 +253,7 @@ class _Course:
                 return True
             self._loose, self._points = counts
             recent = [place for place in range(len(chosen), len(words.taken)) if words.asked_when[place] >= words.asked - RECONSIDERED]
-            choices += [(*words.taken[:place], not words.taken[place]) for place in recent]
+            choices += [((*words.taken[:place], not words.taken[place]), symbols.tape[: words.places[place]]) for place in recent]
         return False
 
     def _recalled(self, memory: Memory, loaded: Memory | None) -> Memory:

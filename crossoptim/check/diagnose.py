@@ -4,18 +4,35 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import chain
+from math import inf
 from time import monotonic
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from crossoptim.check.candidates import Candidate, corners, differing, edits, gradients, half_precisions, precisions, starts, variants
+from crossoptim.check.candidates import (
+    Candidate,
+    corners,
+    differing,
+    edits,
+    gradients,
+    half_precisions,
+    pairs,
+    precisions,
+    starts,
+    variants,
+)
+from crossoptim.check.closure import ClosureRun
 from crossoptim.check.closure_candidates import conducts, float32_names, lapses
-from crossoptim.check.judge import Judge, Run
+from crossoptim.check.closure_source import source_edits
+from crossoptim.check.judge import Haste, Judge, OutOfTimeError, Run
+from crossoptim.check.memory import memories
+from crossoptim.check.memory_run import MemoryRun
 from crossoptim.check.predict import Row, numeric_effects
 from crossoptim.check.verdict import Finding, Judgement
 from crossoptim.errors import CrossoptimError
@@ -24,14 +41,15 @@ from crossoptim.golden.case import Case, Group
 from crossoptim.golden.reference import Reference
 from crossoptim.golden.trajectory import Trajectory
 from crossoptim.spec.edit import apply
-from crossoptim.spec.expr import evaluate, names, parse
-from crossoptim.spec.model import Edit, Forgets, GradientAfter, LeavesZeros, Precision, Quirk, Rule, Setting, StartsAs
+from crossoptim.spec.expr import evaluate, names, parse, walk
+from crossoptim.spec.model import Edit, Forgets, GradientAfter, HalfPrecision, LeavesZeros, Precision, Quirk, Rule, Setting, StartsAs, Swap
 from crossoptim.spec.trace import GRAD, PARAM, STEP, Equation, trace
 
 Array = NDArray[Any]
 SECONDS = 5.0
 """How long a search may take."""
-_ENOUGH = 3  # explanations that are told
+ENOUGH = 3
+"""Explanations that are told."""
 _CHANGES = 3  # that an explanation may join
 _SLIGHT = 1e-5  # relative difference
 _SHARE = 0.05  # of a discrepancy may be left over where a change is worth a closer look
@@ -86,6 +104,7 @@ def diagnose(
     quirks: Sequence[Quirk] = (),
     seconds: float = SECONDS,
     likely: Sequence[Candidate] = (),
+    judgement: Judgement | None = None,
 ) -> Diagnosis:
     """Explain where a trajectory leaves its bounds: by one change, else by one that explains the first departure and then the next.
 
@@ -97,14 +116,15 @@ def diagnose(
         quirks: departures that are taken for granted.
         seconds: after which the search ends.
         likely: what is tried first.
+        judgement: the verdict, where it is known.
     """
-    judgement = Judge(case, golden, quirks).judge(got, mode)
-    deadline = monotonic() + seconds
+    judgement = judgement or Judge(case, golden, quirks).judge(got, mode)
+    deadline, verdict = monotonic() + seconds, judgement
     found, tried, taken = Diagnosis(judgement), 0, tuple(quirks)
     first: Explanation | None = None
     while (finding := judgement.finding) is not None and len(taken) < len(quirks) + _CHANGES:
         search = _Search(case, golden, got, mode, taken, finding)
-        round_ = search.run(deadline, likely)
+        round_ = search.run((likely, inf), *((group, deadline) for group in search.groups()))
         tried += round_.tried
         whole = tuple(first.joined(e) if first else e for e in round_.explanations)
         found = Diagnosis(found.judgement, whole, tried, round_.complete)
@@ -114,6 +134,10 @@ def diagnose(
         explanation = search.explanation(candidate)
         first = first.joined(explanation) if first else explanation
         taken = (*taken, _as_quirk(candidate, case.base.rule))
+    if verdict.finding is not None and not found.explanations and found.complete:
+        search = _Search(case, golden, got, mode, tuple(quirks), verdict.finding)
+        last = search.run((search.last_resort(), deadline))
+        return Diagnosis(verdict, last.explanations, tried + last.tried, last.complete)
     return found
 
 
@@ -128,10 +152,19 @@ class Explainer:
         self._left = searches
         self._known: dict[tuple[str, str], dict[str, Candidate]] = {}
 
-    def sentence(self, implementation: str, case: Case, golden: Trajectory, got: Trajectory, mode: str, quirks: Sequence[Quirk]) -> str:
+    def sentence(
+        self,
+        implementation: str,
+        case: Case,
+        golden: Trajectory,
+        got: Trajectory,
+        mode: str,
+        quirks: Sequence[Quirk],
+        judgement: Judgement | None = None,
+    ) -> str:
         """What explains a trajectory that diverges, or that nothing does."""
         known = self._known.setdefault((implementation, case.rule), {})
-        diagnosis = diagnose(case, golden, got, mode, quirks, SECONDS if self._left else 0.0, tuple(known.values()))
+        diagnosis = diagnose(case, golden, got, mode, quirks, SECONDS if self._left else 0.0, tuple(known.values()), judgement)
         if not diagnosis.explanations:
             self._left = max(self._left - 1, 0)
             return diagnosis.sentence() if diagnosis.tried else f"crossoptim diagnose {case.id} -r {implementation} looks for the reason"
@@ -181,46 +214,53 @@ class _Search:
         if self.part in ("grads", "grads_after"):
             yield gradients(equation)
             return
-        yield variants(self.setting)
-        yield starts(self.setting)
+        yield chain(variants(self.setting), starts(self.setting))
+        yield (Candidate(sentence, memory=memory) for sentence, memory in memories(self.case))
         yield half_precisions(equation)
         yield corners(equation)
         kinds = [edits(equation), precisions(equation)]
         yield from kinds[::-1] if self.slight else kinds
         yield gradients(equation)
 
+    def last_resort(self) -> Iterator[Candidate]:
+        """What is tried where neither one of these, nor one after the other, explains."""
+        return source_edits(self.rule) if self.rule.converse else pairs(self.setting)
+
     @property
     def slight(self) -> bool:
         """Whether float32 numbers in a float64 run could make such a difference."""
         return self.case.dtype == "float64" and abs(self.finding.got - self.finding.expected) < _SLIGHT * abs(self.finding.expected)
 
-    def run(self, deadline: float, likely: Sequence[Candidate]) -> _Round:
-        """Try the candidates in turn, until some explain everything."""
+    def run(self, *groups: tuple[Iterable[Candidate], float]) -> _Round:
+        """Try the candidates in turn, each group until its deadline, until some explain everything."""
         found: list[Explanation] = []
         best: tuple[Candidate, Judgement] | None = None
         reach = _reach(self.finding)
         tried = 0
-        for group in (iter(likely), *self.groups()):
-            for candidate in group:
-                if monotonic() > deadline and candidate not in likely:
-                    return _Round(tuple(found), tried, False, best)
-                tried += 1
-                if not self.promising(candidate) or (judgement := self.judgement(candidate)) is None:
-                    continue
-                if judgement.finding is None and judgement.expected:
-                    found.append(self.explanation(candidate))
-                elif judgement.finding is not None and _reach(judgement.finding) > reach and candidate.effects:
-                    best, reach = (candidate, judgement), _reach(judgement.finding)
-                if len(found) == _ENOUGH:
+        try:
+            for group, until in groups:
+                haste = Haste(self.finding.step, self.param, until)
+                for candidate in group:
+                    haste.check()
+                    tried += 1
+                    if not self.promising(candidate) or (judgement := self.judgement(candidate, haste)) is None:
+                        continue
+                    if judgement.finding is None and judgement.expected:
+                        found.append(self.explanation(candidate))
+                    elif judgement.finding is not None and _reach(judgement.finding) > reach and candidate.effects:
+                        best, reach = (candidate, judgement), _reach(judgement.finding)
+                    if len(found) == ENOUGH:
+                        break
+                if found:
                     break
-            if found:
-                break
+        except OutOfTimeError:
+            return _Round(tuple(found), tried, False, best)
         return _Round(tuple(found), tried, True, best)
 
     def promising(self, candidate: Candidate) -> bool:
         """Whether a change of the graph brings the element that was found, in that one step, to where the implementation has it."""
-        edit = next((e for e in candidate.effects if isinstance(e, Edit)), None)
-        if edit is None or self.row is None or self.part not in ("params", "state"):
+        edited = candidate.effects and all(isinstance(e, Edit | Swap) for e in candidate.effects)
+        if not edited or self.row is None or self.part not in ("params", "state"):
             return True
         output = self.variable or PARAM
         found = self.got.params[self.param] if output == PARAM else self.got.state[self.param][self.variable]
@@ -228,6 +268,8 @@ class _Search:
         if got is None or self.row.step != self.finding.step:
             return True
         granted = numeric_effects(self.judge.active(self.row.member, self.row.loaded))
+        if any(isinstance(effect, Precision | HalfPrecision) for effect in granted):
+            return True  # which plain doubles do not show
         try:
             made = _step(apply(trace(self.setting), (*granted, *candidate.effects)), self.row, self.case.dtype)[output]
         except Exception:  # an edited graph may ask for anything
@@ -236,14 +278,26 @@ class _Search:
         apart = abs(float(made[place]) - float(got[place]))
         return _same(made[place], got[place]) or apart <= self.finding.bound + _SHARE * abs(self.finding.expected - float(got[place]))
 
-    def judgement(self, candidate: Candidate) -> Judgement | None:
-        """The verdict once the specification is changed; None where the change makes no sense."""
+    def judgement(self, candidate: Candidate, haste: Haste) -> Judgement | None:
+        """The verdict once the specification is changed; None where the change makes no sense, or leaves the step that was found wrong."""
         try:
             case = _with_values(self.case, candidate.values) if candidate.values else self.case
             extra = (_as_quirk(candidate, self.rule),) if candidate.effects else ()
-            return Judge(case, self.golden, (*self.quirks, *extra)).judge(self.got, self.mode)
+            judge = Judge(case, self.golden, (*self.quirks, *extra), haste)
+            if self.rule.converse:
+                finding = ClosureRun(judge, self.got, candidate.converse).departure()
+                return Judgement("diverges", False, "", finding) if finding else Judgement("documented", True)
+            one_step = self.row is not None and self.part in ("params", "state") and self.row.step == self.finding.step
+            if one_step and self._run(judge, candidate).departs(self.param, self.finding.step):
+                return None
+            return self._run(judge, candidate).judgement()
+        except OutOfTimeError:
+            raise
         except Exception:  # an edited graph may ask for anything
             return None
+
+    def _run(self, judge: Judge, candidate: Candidate) -> Run:
+        return MemoryRun(judge, self.got, self.mode, candidate.memory) if candidate.memory else Run(judge, self.got, self.mode)
 
     def explanation(self, candidate: Candidate) -> Explanation:
         """The candidate with the lines of the equation that it changes."""
@@ -251,7 +305,7 @@ class _Search:
         lines = (candidate.before,) * bool(candidate.before), (candidate.after,) * bool(candidate.after)
         if candidate.values:
             lines = differing(own, trace(self.setting.with_values(**candidate.values)))
-        elif any(isinstance(effect, Edit) for effect in candidate.effects):
+        elif any(isinstance(effect, Edit | Swap) for effect in candidate.effects):
             lines = differing(own, apply(own, candidate.effects))
         return Explanation((candidate,), *lines)
 
@@ -318,6 +372,8 @@ def _occurs(effect: Any, setting: Setting) -> bool:
     equation = trace(setting)
     if isinstance(effect, Edit):
         return _contains(equation, effect.find)
+    if isinstance(effect, Swap):
+        return any(node is effect.node for node in walk(*equation.scalars.values(), *equation.outputs.values()))
     if isinstance(effect, Precision):
         return any(key in equation.scalars for key in effect.scalars)
     if isinstance(effect, GradientAfter):

@@ -95,10 +95,10 @@ class ScheduleJudge:
         for t, value in enumerate(values):
             out.exact = out.exact and same(value, golden[t])
             was_right, was_bent = follows, bends
-            follows = follows and _inside(plain[group], key, t, values, golden[t])
+            follows = follows and inside(plain[group], key, t, values, golden[t])
             if bent is not None:
                 apart = apart or _apart(plain[group][t][key], bent[group][t][key])
-                bends = bends and _inside(bent[group], key, t, values, float(bent[group][t][key].value))
+                bends = bends and inside(bent[group], key, t, values, float(bent[group][t][key].value))
             if not follows and not bends:
                 wanted = bent[group][t][key] if was_bent and bent and not was_right else plain[group][t][key]
                 limit = admissible(wanted, None, 0.0)
@@ -132,7 +132,7 @@ class _Column:
         )
 
 
-def _inside(predicted: list[dict[str, Predicted]], key: str, t: int, values: list[float], rounded: float) -> bool:
+def inside(predicted: list[dict[str, Predicted]], key: str, t: int, values: list[float], rounded: float) -> bool:
     """Whether the value at ``t`` is admissible, given that those before it were."""
     now, before = predicted[t][key], predicted[t - 1][key] if t else None
     limit = admissible(now, before, values[t - 1] if t else 0.0)

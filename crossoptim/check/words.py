@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from crossoptim.check.affine import Affine, Comparison, Symbols
+from crossoptim.check.affine import Affine, Comparison, Symbols, taped
 from crossoptim.golden.bounded import PRECISIONS
 from crossoptim.spec.conversation import Memory
 
@@ -23,13 +23,18 @@ class AffineWords:
         memory: the optimizer's, whose pairs are known within a bound each.
         choices: how the first decisions that straddle are taken; the others are taken as at the centres.
         float32: named numbers that the library holds in float32.
+        symbols: those that an earlier course of the same step used, rewound.
 
-    ``taken`` are the decisions that straddled, ``asked_when`` says for each how many questions had been ``asked`` by then.
+    ``taken`` are the decisions that straddled, ``asked_when`` says for each how many questions had been ``asked`` by then, ``places``
+    how much had been computed.
     """
 
-    def __init__(self, dtype: str, memory: Memory, choices: Sequence[bool] = (), float32: Collection[str] = ()) -> None:
+    def __init__(
+        self, dtype: str, memory: Memory, choices: Sequence[bool] = (), float32: Collection[str] = (), symbols: Symbols | None = None
+    ) -> None:
         self.dtype, self.memory, self.float32 = dtype, memory, float32
-        self.symbols = Symbols(dtype)
+        self.symbols = symbols or Symbols(dtype)
+        self.places: list[int] = []
         self.choices = tuple(choices)
         self.taken: list[bool] = []
         self.asked = 0
@@ -39,6 +44,7 @@ class AffineWords:
         """What the library showed."""
         return Affine(self.symbols, value)
 
+    @taped
     def number(self, value: float) -> Affine:
         """With the error of a constant that the dtype does not hold."""
         held = PRECISIONS[self.dtype].holds(float(value)) or not np.isfinite(value)
@@ -67,8 +73,10 @@ class AffineWords:
         place = len(self.taken)
         self.taken.append(self.choices[place] if place < len(self.choices) else condition.truth)
         self.asked_when.append(self.asked)
+        self.places.append(self.symbols.place)
         return self.taken[-1]
 
+    @taped
     def named(self, name: str, value: Affine) -> Affine:
         """With the error of float32 where the library holds it so."""
         if name not in self.float32:
@@ -83,6 +91,7 @@ class AffineWords:
         """What may come of it."""
         return x.clipped(low, high)
 
+    @taped
     def measured(self, t: Affine, d: Affine, travel: tuple[Any, Any]) -> Affine:
         """As chosen, or as the distance travelled along some element of ``d`` shows it, whichever is known best."""
         begin, end = (np.asarray(place.centre) for place in travel)

@@ -232,7 +232,8 @@ class Campaign:
             answer = answers(mode)
             found = Diagnosis(answer if isinstance(answer, Judgement) else judge(answer, mode))
             if found.judgement.verdict == "diverges":
-                found = kind.diagnose(implementation, case, golden, Judged(answer, mode, self.ignored), seconds) or found
+                judged = Judged(answer, mode, self.ignored, found.judgement)
+                found = kind.diagnose(implementation, case, golden, judged, seconds) or found
             yield Diagnosed(case.id, implementation.name, column.version, mode, found)
 
     def found(self) -> list[dict[str, str]]:
@@ -278,7 +279,7 @@ class Campaign:
             answer = answers(mode)
             found = answer if isinstance(answer, Judgement) else judge(answer, mode)
             if found.verdict == "diverges":
-                judged = Judged(answer, mode, self.ignored)
+                judged = Judged(answer, mode, self.ignored, found)
                 found = replace(found, diagnosis=kind.explain(implementation, case, golden, judged, self._explainer))
             detail = self._detail(kind, implementation, case, golden, answer, mode, found)
             yield (

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from crossoptim.check.detail import Detail, of_rates, of_reactions, of_trajectory
-from crossoptim.check.diagnose import Diagnosis, Explainer, diagnose
+from crossoptim.check.diagnose import SECONDS, Diagnosis, Explainer, diagnose
 from crossoptim.check.judge import Judge
+from crossoptim.check.schedule_diagnosis import diagnose_schedule
 from crossoptim.check.verdict import Judgement
 from crossoptim.errors import CrossoptimError
 from crossoptim.golden.case import Case
@@ -28,11 +29,12 @@ TAIL = 4000  # characters kept of a traceback
 
 @dataclass(frozen=True)
 class Judged:
-    """An answer that was judged: in which mode, and without which quirks."""
+    """An answer that was judged: in which mode, without which quirks, and what the verdict was."""
 
     answer: Any
     mode: Mode
     ignored: Collection[str] = ()
+    judgement: Judgement | None = None
 
 
 class Kind(ABC):
@@ -84,7 +86,7 @@ class _Trajectories(Kind):
 
     def explain(self, implementation: Implementation, case: Any, golden: Any, judged: Judged, explainer: Explainer) -> str:
         quirks, got = _quirks(implementation, case, judged.ignored), _read(implementation, case, judged)
-        return explainer.sentence(implementation.name, case, golden, got, judged.mode, quirks)
+        return explainer.sentence(implementation.name, case, golden, got, judged.mode, quirks, judged.judgement)
 
     def detail(self, implementation: Implementation, case: Any, golden: Any, judged: Judged) -> Detail | None:
         if judged.answer["outcome"] != "ok":
@@ -94,7 +96,7 @@ class _Trajectories(Kind):
 
     def diagnose(self, implementation: Implementation, case: Any, golden: Any, judged: Judged, seconds: float) -> Diagnosis | None:
         quirks, got = _quirks(implementation, case, judged.ignored), _read(implementation, case, judged)
-        return diagnose(case, golden, got, judged.mode, quirks, seconds)
+        return diagnose(case, golden, got, judged.mode, quirks, seconds, judgement=judged.judgement)
 
     def modes(self, case: Any, wanted: Sequence[Mode]) -> list[Mode]:
         if case.base.rule.converse:
@@ -163,6 +165,15 @@ class _Schedules(_Once):
     def judge(self, implementation: Implementation, case: Any, golden: Any, ignored: Collection[str]) -> Callable[[Any, Mode], Judgement]:
         quirks = [q for q in schedules.quirks_of(implementation, case.schedule) if q.id not in ignored]
         return lambda answer, _: schedules.judgement(case, golden, quirks, answer, implementation.name)
+
+    def explain(self, implementation: Implementation, case: Any, golden: Any, judged: Judged, explainer: Explainer) -> str:
+        found = self.diagnose(implementation, case, golden, judged, SECONDS)
+        return found.sentence() if found else ""
+
+    def diagnose(self, implementation: Implementation, case: Any, golden: Any, judged: Judged, seconds: float) -> Diagnosis | None:
+        judgement = judged.judgement or self.judge(implementation, case, golden, judged.ignored)(judged.answer, judged.mode)
+        got = schedules.read_answer(judged.answer, case, f"{implementation.name}, {case.id}")
+        return diagnose_schedule(case, got, judgement, seconds)
 
     def detail(self, implementation: Implementation, case: Any, golden: Any, judged: Judged) -> Detail | None:
         if judged.answer["outcome"] != "ok":
