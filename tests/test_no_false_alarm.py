@@ -87,8 +87,8 @@ def test_random_runs_in_base_r_raise_none(rule: str, runners: Runners, base_r: s
 
 @st.composite
 def descents(draw: st.DrawFn) -> Trial:
-    """A run of L-BFGS from somewhere in a ravine, on a paraboloid or in a curved valley."""
-    problem = get_problem(draw(st.sampled_from(("ravine", "anisotropic", "rosenbrock"))))
+    """A run of L-BFGS from somewhere in a ravine, on a paraboloid, in a curved valley, or near an edge beyond which the loss is NaN."""
+    problem = get_problem(draw(st.sampled_from(("ravine", "anisotropic", "rosenbrock", "barrier"))))
     near = [tuple(draw(st.floats(0.5, 2)) * x for x in param.start) for param in problem.params]
     params = tuple(replace(param, start=start) for param, start in zip(problem.params, near, strict=True))
     hyper = {

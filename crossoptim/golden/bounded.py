@@ -8,6 +8,7 @@ of the exact value, where ``M`` is the node of the *magnitude graph* (every oper
 ``k`` counts roundings on the longest path, ``u`` is the unit roundoff, and ``extra`` carries what does not scale with ``u``: underflow, and
 the error of scalars that were computed in double; where it is infinite, an honest implementation may have any number, or NaN. Division and
 square root count two roundings: libraries multiply by the reciprocal, and vectorised square roots are faithful, not correctly rounded.
+What is ``sure`` every honest implementation has exactly, such as the product of two numbers of few digits: it decides a comparison.
 After Higham 2002, *Accuracy and Stability of Numerical Algorithms*, ch. 3.
 """
 
@@ -36,6 +37,13 @@ class Precision:
         """Whether a double is a number of this format."""
         return self.unit <= 2.0**-53 or float(np.float32(value)) == value
 
+    def keeps(self, product: Any) -> Array:
+        """Where the product of two numbers of this format is one, too, well inside its range: nothing is rounded."""
+        size = np.abs(_double(product))
+        with np.errstate(all="ignore"):
+            rest = product.low if isinstance(product, DoubleDouble) else product - product.astype(np.float32)
+        return np.asarray((rest == 0) & (size < self.largest / 2) & (size > self.smallest / self.unit**3))
+
 
 PRECISIONS = {
     "float32": Precision(2.0**-24, 2.0**-149, float(np.finfo(np.float32).max)),
@@ -62,10 +70,10 @@ def _double(value: Any) -> Array:
 class Bounded:
     """A number (or array) with its bound. ``value`` may be float64, :class:`DoubleDouble` or a high-precision scalar."""
 
-    __slots__ = ("extra", "k", "magnitude", "precision", "value")
+    __slots__ = ("extra", "k", "magnitude", "precision", "sure", "value")
     __array_ufunc__ = None
 
-    def __init__(self, value: Any, magnitude: Any, k: float, extra: Any, precision: Precision) -> None:
+    def __init__(self, value: Any, magnitude: Any, k: float, extra: Any, precision: Precision, sure: Any = False) -> None:
         # A result beyond the format's range is an infinity there; NaN and infinities need no bound.
         if precision.largest < np.finfo(np.float64).max:
             value = np.where(np.abs(value) > precision.largest, np.copysign(np.inf, value), value)
@@ -74,6 +82,7 @@ class Bounded:
         self.k = k
         self.extra = np.asarray(extra, dtype=np.float64)
         self.precision = precision
+        self.sure = np.asarray(sure) | (self.bound == 0)
 
     @classmethod
     def exact(cls, value: Any, precision: Precision) -> Bounded:
@@ -104,7 +113,9 @@ class Bounded:
         beyond = np.isnan(_double(value)) & number & np.isfinite(np.minimum(self.magnitude, b.magnitude))
         extra = np.where(beyond, np.inf, self.extra + b.extra)
         value = _select(beyond, self.value, value) if beyond.any() else value
-        return Bounded(value, self.magnitude + b.magnitude, max(self.k, b.k) + 1, extra, self.precision)
+        nothing = (self.magnitude + self.extra == 0) | (b.magnitude + b.extra == 0)
+        sure = self.sure & b.sure & nothing
+        return Bounded(value, self.magnitude + b.magnitude, max(self.k, b.k) + 1, extra, self.precision, sure)
 
     def __add__(self, other: Any) -> Bounded:
         return self._sum(other, self.value + self._lift(other).value)
@@ -119,13 +130,15 @@ class Bounded:
         return self._lift(other) - self
 
     def __neg__(self) -> Bounded:
-        return Bounded(-self.value, self.magnitude, self.k, self.extra, self.precision)
+        return Bounded(-self.value, self.magnitude, self.k, self.extra, self.precision, self.sure)
 
     def __mul__(self, other: Any) -> Bounded:
         b = self._lift(other)
         underflow = np.where(self._may_differ_from_zero & b._may_differ_from_zero, self.precision.smallest, 0.0)
         extra = _carried(self.extra, b.magnitude) + _carried(b.extra, self.magnitude + self.extra) + underflow
-        return Bounded(self.value * b.value, self.magnitude * b.magnitude, self.k + b.k + 1, extra, self.precision)
+        value = self.value * b.value
+        sure = self.sure & b.sure & self.precision.keeps(value)
+        return Bounded(value, self.magnitude * b.magnitude, self.k + b.k + 1, extra, self.precision, sure)
 
     def __rmul__(self, other: Any) -> Bounded:
         return self._lift(other) * self
@@ -173,7 +186,7 @@ class Bounded:
     def _straddles(self, other: Bounded) -> NDArray[np.bool_]:
         """Where the two intervals overlap, so that an honest implementation may decide either way."""
         gap = np.abs(_double(self.value - other.value))
-        return np.asarray(gap <= self.bound + other.bound) & (self.bound + other.bound > 0)
+        return np.asarray((gap <= self.bound + other.bound) & ~(self.sure & other.sure))
 
     def __lt__(self, other: Any) -> Condition:
         b = self._lift(other)

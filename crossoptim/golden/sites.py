@@ -10,7 +10,8 @@ import numpy as np
 
 from crossoptim.golden.case import Case, Membership
 from crossoptim.golden.evaluations import Evaluations
-from crossoptim.golden.trajectory import golden
+from crossoptim.golden.trajectory import conversation, golden
+from crossoptim.spec.conversation import UNGUARDED
 from crossoptim.spec.ecosystems import all_ecosystems
 from crossoptim.spec.model import Ecosystem, Quirk, QuirkSite, Setting
 
@@ -20,7 +21,7 @@ class Sites:
 
     Args:
         case: the case.
-        evaluations: those of its golden trajectory, where the optimizer chooses where to evaluate.
+        evaluations: of its golden trajectory, or of a run, where the optimizer chooses where to evaluate.
     """
 
     def __init__(self, case: Case, evaluations: Sequence[Evaluations] = ()) -> None:
@@ -82,11 +83,12 @@ class Sites:
         return {param.name: [step for step, names in enumerate(known, 1) if param.name in names] for param in self.case.problem.params}
 
     @cached_property
-    def _edge(self) -> Literal["", "loss", "gradient"]:
-        """What is not finite beyond the edge of the objective's domain, where a closure rule comes to it."""
-        seen = [(step.grads, i) for step in self._evaluations for i, loss in enumerate(step.loss) if not np.isfinite(loss)]
-        rows = [column[i] for grads, i in seen for column in grads.values()]
-        return ("loss" if all(row is None or np.isfinite(row).all() for row in rows) else "gradient") if seen else ""
+    def _edge(self) -> Literal["", "passable", "no lower end"]:
+        """How an unguarded conversation fares beyond the edge of the objective's domain, where a closure rule comes to it."""
+        if all(np.isfinite(step.loss).all() for step in self._evaluations):
+            return ""
+        stops = {made.stop for made in conversation(self.case, UNGUARDED).decisions}
+        return "no lower end" if "no lower end" in stops else "passable"
 
     @cached_property
     def _began_with(self) -> dict[int, frozenset[str]]:

@@ -21,6 +21,7 @@ class Reason:
 
 _TIE = "Where both sides are equal, both branches give the same number."
 _ZERO_START = "The first step multiplies what it starts from by zero."
+_ZERO_FIRST = "They are the same number, except where what they multiply is zero: in the first step, or the first two."
 _STILL = "It is zero, or multiplied by zero: in this phase the momentum stands still."
 _SIGN = "Only its sign is used."
 _SQUARED = "Only the square of the difference is used."
@@ -50,7 +51,6 @@ REASONS = (
     Reason("*[[]*", "*beta2 ** t* > 5 -> * >= 5", _NO_ROOT),
     Reason("*[[]*", "*beta2 ** t* >= 5 -> * > 5", _NO_ROOT),
     Reason("*[[]*", "*beta2 ** t* > 4 -> * >= 4", _NO_ROOT_OF_4),
-    Reason("*[[]*", "*beta2 ** t* > 4 -> * > [23]", "Up to 4 the rectification is negative, and only a positive one is read."),
     Reason("*[[]*", "where(*beta2 ** t*, 0) -> where(*, -1)", "Where it is not positive, only its sign is asked for."),
     Reason(
         "adabound*", "where(*base_lr > 0*, 1) -> where(*base_lr > 0*", "Where neither rate is positive, lr is zero, and so is the step."
@@ -131,6 +131,18 @@ REASONS = (
         "Only whether it is above zero is read, and from zero on it only falls.",
     ),
     Reason("adopt*", "* starts as *", "The first step only replaces it by the squared gradient."),
+    Reason("adopt*", "keep2 * v -> beta2 * v", _ZERO_FIRST),
+    Reason("adopt*", "where(steps > 0.5, *, m) -> *", "In the first step m is zero, and so is what stands for it."),
+    Reason("adopt*", "*steps > 0.5* -> clip > 0.5", "A whole number's fourth root is above one half where the number is."),
+    Reason("adopt*", "*steps > 0.5* -> steps > 0.25", "It is a whole number."),
+    Reason("adopt*", "t - 1 -> *", "Only whether it is above one half is asked for."),
+    Reason("adan*", "keep? * * -> beta? * *", _ZERO_FIRST),
+    Reason("adan*", "beta2 * * -> keep2 * *", "Averages that start at zero are kept by beta2 in every step."),
+    Reason("adan*", "step_size * * -> lr * *", "Without a correction the step size is lr."),
+    Reason("adan*", "* starts as *", _ZERO_START),
+    Reason("adamax*", "u starts as *", "Times beta2, which is below 1, it is no larger than the first gradient, with eps in the norm."),
+    Reason("muon*", "transpose(p) -> *", "Only its shape is used."),
+    Reason("schedule_free*", "rate * * -> lr * *", "Without a warm-up the rate is lr."),
     Reason("adabelief*", "s_max starts as eps", "Each second moment has eps added to it: the maximum is never below."),
 )
 

@@ -1,5 +1,6 @@
 """Adafactor: the standard cases, and sizes at which each of its comparisons decides either way, under each of its equations."""
 
+from crossoptim.golden.case import Event
 from crossoptim.golden.cases import Cases
 from crossoptim.golden.cases.standard import STEPS, add_standard, again
 
@@ -11,6 +12,7 @@ again(
     ["uneven"],
     "parameters above and below eps2, gradients above and below eps1, updates above and below d, steps above and below 1 / sqrt(t)",
     steps=5,
+    events=(Event("set", 5, hyper={"eps2": 1024.0}),),
     lr=0.6,
     d=1.25,
 )

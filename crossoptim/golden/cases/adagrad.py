@@ -1,5 +1,7 @@
 """Cases of Adagrad: the standard ones, and groups whose sums start elsewhere."""
 
+from typing import Any
+
 from crossoptim.golden.case import Event, Group
 from crossoptim.golden.cases.standard import standard_cases
 
@@ -19,6 +21,9 @@ adagrad.add(
     problem="injected",
     events=(Event("add_group", 4, params=("scalar",), hyper={"initial_accumulator_value": 2.0}),),
 )
+for option, value in {"weight_decay": 0.15, "maximize": True, "eps_placement": "inside"}.items():
+    hyper: dict[str, Any] = {option: value, "initial_accumulator_value": 0.4}
+    adagrad.add(f"start_{option}", f"a sum that starts above zero, {option}", steps=2, **hyper)
 adagrad.topic("lr_decay", "StepCount")
 adagrad.add(
     "lr_decay_late",

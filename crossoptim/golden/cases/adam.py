@@ -1,10 +1,16 @@
 """Cases of Adam and, as the setting with decoupled weight decay, AdamW."""
 
+from typing import Any
+
 from crossoptim.golden.case import Event, Group
 from crossoptim.golden.cases import Cases
 from crossoptim.golden.cases.events import add_events, add_extremes
 
 adam = Cases("adam", lr=0.1)
+# second moments that fall, from below eps and above it; no two numbers are equal, as lr and 1 - beta1 are elsewhere
+falling: dict[str, Any] = {
+    "problem": "injected", "dtypes": "f64", "steps": 8, "lr": 0.12, "beta2": 0.8, "eps": 0.05, "amsgrad": True,
+}  # fmt: skip
 
 adam.topic("plain", "PlainRule")
 adam.add("plain", "Adam in a ravine")
@@ -42,8 +48,17 @@ adam.add("decay_switched_on", "weight decay set in mid-run", dtypes="f64", event
 
 adam.topic("amsgrad", "Amsgrad")
 adam.add("amsgrad", "the largest second moment is kept", amsgrad=True, beta2=0.9)
-adam.add("amsgrad", "the largest second moment is kept, gradients from a table", problem="injected", dtypes="f64", amsgrad=True, beta2=0.5)
-adam.add("amsgrad_decay", "amsgrad with weight decay", dtypes="f64", amsgrad=True, weight_decay=0.1, beta2=0.9)
+adam.add(
+    "amsgrad",
+    "the largest second moment is kept, gradients from a table",
+    problem="injected",
+    dtypes="f64",
+    amsgrad=True,
+    lr=0.12,
+    beta2=0.5,
+    eps=0.05,
+)
+adam.add("amsgrad_decay", "amsgrad with weight decay", dtypes="f64", amsgrad=True, lr=0.12, weight_decay=0.15, beta2=0.8)
 
 adam.add(
     "amsgrad_switched_on",
@@ -55,21 +70,29 @@ adam.add(
 
 adam.topic("maximize", "Maximize")
 adam.add("maximize", "ascent", maximize=True, lr=0.01)
-adam.add("maximize_decay", "weight decay still shrinks while ascending", dtypes="f64", maximize=True, weight_decay=0.5)
-adam.add("maximize_amsgrad", "ascent with amsgrad", problem="injected", dtypes="f64", maximize=True, amsgrad=True, beta2=0.5)
+adam.add("maximize", "ascent along gradients that shrink", maximize=True, **{**falling, "amsgrad": False})
+adam.add("maximize_decay", "weight decay still shrinks while ascending", maximize=True, weight_decay=0.5, **{**falling, "amsgrad": False})
+adam.add("maximize_amsgrad", "ascent with amsgrad", maximize=True, **falling)
 
 adam.topic("variants", "PublishedVariant", "EpsilonPlacement")
-adam.add("eps_inside", "eps under the root", eps_placement="inside", eps=0.01)
+adam.add("eps_inside", "eps under the root", lr=0.12, eps_placement="inside", eps=0.01)
 adam.add(
-    "eps_inside_before", "eps under the root, before bias correction", dtypes="f64", eps_placement="inside", eps_order="before", eps=0.01
+    "eps_inside_before",
+    "eps under the root, before bias correction",
+    dtypes="f64",
+    lr=0.12,
+    eps_placement="inside",
+    eps_order="before",
+    eps=0.01,
 )
-adam.add("eps_before", "epsilon hat: eps before bias correction", eps_order="before", eps=0.01)
+adam.add("eps_before", "epsilon hat: eps before bias correction", lr=0.12, eps_order="before", eps=0.01)
 adam.topic("variants", "PublishedVariant", "BiasCorrection")
-adam.add("uncorrected", "no bias correction", bias_correction="off")
+adam.add("uncorrected", "no bias correction", lr=0.12, bias_correction="off")
 adam.add(
     "uncorrected_eps_inside",
     "no bias correction, eps under the root",
     dtypes="f64",
+    lr=0.12,
     bias_correction="off",
     eps_placement="inside",
     eps=0.01,
@@ -77,15 +100,13 @@ adam.add(
 adam.add(
     "uncorrected_amsgrad",
     "amsgrad as the paper has it, without bias correction",
-    dtypes="f64",
     bias_correction="off",
-    amsgrad=True,
-    beta2=0.9,
+    **falling,
 )
-adam.add("uncorrected_decay", "no bias correction, with weight decay", dtypes="f64", bias_correction="off", weight_decay=0.1)
+adam.add("uncorrected_decay", "no bias correction, with weight decay", dtypes="f64", lr=0.12, bias_correction="off", weight_decay=0.15)
 adam.topic("variants", "PublishedVariant", "EpsilonPlacement", "Amsgrad")
-adam.add("eps_inside_amsgrad", "eps under the root, with amsgrad", dtypes="f64", eps_placement="inside", amsgrad=True, eps=0.01, beta2=0.9)
-adam.add("eps_before_amsgrad", "epsilon hat with amsgrad", dtypes="f32", eps_order="before", amsgrad=True, eps=0.01, beta2=0.9)
+adam.add("eps_inside_amsgrad", "eps under the root, with amsgrad", eps_placement="inside", **falling)
+adam.add("eps_before_amsgrad", "epsilon hat with amsgrad", eps_order="before", **falling)
 
 add_events(adam, weight_decay=0.1)
 adam.topic("resume", "Amsgrad")
@@ -122,7 +143,10 @@ adamw.add(
 adamw.topic("weight decay", "DecoupledDecay")
 adamw.add("decay_large", "decay that is felt", weight_decay=0.5)
 adamw.add("decay_flip", "lr times decay above one flips the sign", dtypes="f64", lr=0.5, weight_decay=3.0)
-adamw.add("decay_maximize", "decoupled decay while ascending", dtypes="f64", maximize=True, weight_decay=0.5)
+adamw.add(
+    "decay_maximize", "decoupled decay while ascending", maximize=True, weight_decay=0.5,
+    **{**falling, "amsgrad": False, "problem": "injected_1d"},
+)  # fmt: skip
 adamw.add(
     "decay_groups",
     "decay in one group only, as is usual for biases",
@@ -131,12 +155,22 @@ adamw.add(
 )
 
 adamw.topic("amsgrad", "Amsgrad", "DecoupledDecay")
-adamw.add("amsgrad", "amsgrad with decoupled decay", amsgrad=True, weight_decay=0.1, beta2=0.9)
+adamw.add("amsgrad", "amsgrad with decoupled decay", dtypes="f32", amsgrad=True, weight_decay=0.1, beta2=0.9)
+adamw.add("amsgrad", "amsgrad with decoupled decay, gradients from a table", weight_decay=0.15, **{**falling, "problem": "injected_1d"})
 
 adamw.topic("variants", "PublishedVariant", "DecoupledDecay")
-adamw.add("eps_inside", "eps under the root", dtypes="f64", flags=("EpsilonPlacement",), eps_placement="inside", eps=0.01)
-adamw.add("uncorrected", "no bias correction", dtypes="f64", flags=("BiasCorrection",), bias_correction="off", weight_decay=0.1)
-adamw.add("eps_before", "epsilon hat", dtypes="f64", flags=("EpsilonPlacement",), eps_order="before", eps=0.01, weight_decay=0.1)
+adamw.add(
+    "eps_inside",
+    "eps under the root",
+    dtypes="f64",
+    flags=("EpsilonPlacement",),
+    lr=0.12,
+    weight_decay=0.15,
+    eps_placement="inside",
+    eps=0.01,
+)
+adamw.add("uncorrected", "no bias correction", dtypes="f64", flags=("BiasCorrection",), lr=0.12, bias_correction="off", weight_decay=0.15)
+adamw.add("eps_before", "epsilon hat", dtypes="f64", flags=("EpsilonPlacement",), lr=0.12, eps_order="before", eps=0.01, weight_decay=0.15)
 
 # R torch's AdamW refuses 0-d parameters: elsewhere, so that its events are judged, too
 add_events(adamw, table="injected_1d", weight_decay=0.1)

@@ -8,7 +8,8 @@ from crossoptim.golden.cases.standard import STEPS, add_standard, again
 cases = Cases("lamb", steps=STEPS, dtypes="f64")
 add_standard(cases)
 cases.topic("zero norms", "TrustRatio")
-again(cases, ["zero_norms"], "where a norm is zero the trust ratio is 1", steps=4)
+again(cases, ["zero_norms"], "where a norm is zero the trust ratio is 1", steps=4, eps=0.3)
+again(cases, ["sparse"], "without eps, elements without a gradient become NaN: no norm is above zero then", steps=1, eps=0.0)
 _CANCELLING: dict[str, dict[str, Any]] = {
     "decay_cancels": {},
     "decay_cancels_at_most": {"norm_max": 2.0},

@@ -8,7 +8,10 @@ rmsprop = standard_cases("rmsprop")
 rmsprop.topic("options set in mid-run")
 for option, value in (("momentum", 0.6), ("centered", True)):
     rmsprop.add(
-        f"{option}_switched_on", f"{option} set in mid-run: its state starts there", events=(Event("set", 5, hyper={option: value}),)
+        f"{option}_switched_on",
+        f"{option} set in mid-run: its state starts there",
+        eps=0.03,
+        events=(Event("set", 5, hyper={option: value}),),
     )
 rmsprop.add("momentum_switched_off", "momentum set to zero in mid-run", momentum=0.6, events=(Event("set", 5, hyper={"momentum": 0.0}),))
 rmsprop.topic("centered", "CenteredVariance")

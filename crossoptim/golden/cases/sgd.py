@@ -42,8 +42,8 @@ sgd.topic("weight decay", "WeightDecay", "IndexInsteadOfValue")
 sgd.add("decay", "weight decay alone", weight_decay=0.1)
 sgd.add("decay", "weight decay on three tensors: their positions in the group differ", problem="injected", weight_decay=0.1)
 sgd.add("decay_momentum", "weight decay enters the velocity", momentum=0.9, weight_decay=0.1)
-sgd.add("decay_nesterov", "weight decay under Nesterov", dtypes="f64", momentum=0.9, nesterov=True, weight_decay=0.1)
-sgd.add("decay_dampening", "weight decay is dampened too", dtypes="f32", momentum=0.9, dampening=0.5, weight_decay=0.1)
+sgd.add("decay_nesterov", "weight decay under Nesterov", dtypes="f64", momentum=0.9, nesterov=True, weight_decay=0.15)
+sgd.add("decay_dampening", "weight decay is dampened too", dtypes="f32", momentum=0.9, dampening=0.4, weight_decay=0.15)
 sgd.add(
     "decay_groups",
     "weight decay in one group only",
@@ -135,13 +135,13 @@ sgd.add(
     maximize=True,
 )
 sgd.topic("variants", "PublishedVariant", "Dampening")
-sgd.add("dampened", "dampening from the first gradient on", momentum=0.9, dampening=0.5, first_step="dampened")
+sgd.add("dampened", "dampening from the first gradient on", momentum=0.9, dampening=0.4, first_step="dampened")
 sgd.add(
     "dampened_lr_inside",
     "dampened from the first step, learning rate inside",
     dtypes="f64",
     momentum=0.9,
-    dampening=0.5,
+    dampening=0.4,
     first_step="dampened",
     momentum_form="lr_inside",
     events=halved,

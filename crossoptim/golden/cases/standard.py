@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from crossoptim.errors import HyperError
+from crossoptim.golden.case import Event
 from crossoptim.golden.cases import Cases
 from crossoptim.golden.cases.events import add_events, add_extremes
 from crossoptim.spec.model import Interval, Real
@@ -91,14 +92,14 @@ def add_standard(cases: Cases) -> None:
     add_extremes(cases, **together)
 
 
-def again(cases: Cases, problems: Sequence[str], comment: str, steps: int = 0, prefix: str = "", **override: Any) -> None:
+def again(cases: Cases, problems: Sequence[str], comment: str, steps: int = 0, events: tuple[Event, ...] = (), **override: Any) -> None:
     """Each equation of the cases so far on other problems, in the first setting that has it."""
     settings = {trace(case.base).id: case for case in reversed(cases.collected)}
     for case in reversed(settings.values()):
-        label, hyper = prefix + case.configuration.split("/")[1], {**case.hyper, **override}
+        label, hyper = case.configuration.split("/")[1], {**case.hyper, **override}
         said = f"{comment} ({format_setting(resolve(cases.optimizer, hyper))})"
         for problem in problems:
-            cases.add(label, said, problem=problem, steps=steps, **hyper)
+            cases.add(label, said, problem=problem, steps=steps, events=events, **hyper)
 
 
 def alone(cases: Cases, name: str) -> dict[str, Any]:

@@ -279,6 +279,17 @@ optax = Ecosystem(
             advice="mind it where weight decay is large",
         ),
         Quirk(
+            id="optax/lamb/nan-spreads",
+            title="one NaN in the direction makes the whole tensor NaN; where a norm is compared with zero, the trust ratio is 1 then",
+            bindings=("lamb",),
+            when=lambda _: True,
+            effects=(Edit("where(A > 0, where(B > 0, B / A, 1), 1)", "where(A <= 0, 1, where(B <= 0, 1, B / A))"),),
+            upstream=f"{_SOURCE}transform.py:1069",
+            kind="choice",
+            versions=_VERSIONS,
+            advice="check gradients for NaN, or use optax.apply_if_finite",
+        ),
+        Quirk(
             id="optax/lion/nan-goes-through",
             title="the sign of NaN is NaN: a gradient that is not a number spoils the parameter; the authors' code leaves it alone",
             bindings=("lion",),

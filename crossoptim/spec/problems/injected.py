@@ -71,6 +71,7 @@ def _scaled(name: str, title: str, factors: dict[int, float]) -> Problem:
 
 
 zeros = _scaled("zeros", "gradients from a table, zero at steps 1-3 and 12-14", dict.fromkeys((1, 2, 3, 12, 13, 14), 0.0))
+late = _scaled("late", "gradients from a table, zero at steps 1-6", dict.fromkeys(range(1, 7), 0.0))
 huge = _scaled("huge", "a table, times 2^70 at steps 4-6 and 20: squares overflow in float32", dict.fromkeys((4, 5, 6, 20), 2.0**70))
 tiny = _scaled("tiny", "gradients from a table, times 2^-60 throughout", dict.fromkeys(range(1, 1000), 2.0 ** (-60)))
 denormal = _scaled(

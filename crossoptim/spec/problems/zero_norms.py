@@ -2,7 +2,7 @@
 
 from crossoptim.spec.model import Problem, ProblemParam
 
-_MOVING = (1.0, -2.0, 0.5)
+_MOVING = (0.25, -0.5, 0.125)
 
 
 def _gradients(step: int) -> dict[str, tuple[float, ...]]:

@@ -14,7 +14,7 @@ from crossoptim.spec.rules import rule
         "Liu et al. 2020, arXiv:1908.03265, Algorithm 2 (rectification)",
     ],
     hyper=[
-        Real("lr", 1e-3, "[0, inf)", "learning rate", example=0.1),
+        Real("lr", 1e-3, "[0, inf)", "learning rate", example=0.12),
         Real("beta1", 0.9, "[0, 1)", "decay of the first moment", example=0.7),
         Real("beta2", 0.999, "[0, 1)", "decay of the second moment", example=0.9),
         Real("eps", 1e-16, "[0, inf)", "keeps the denominator from zero, and the second moment too", example=0.05),

@@ -19,7 +19,7 @@ from crossoptim.spec.rules import rule
         Real("final_lr", 0.1, "[0, inf)", "learning rate of SGD, where the bounds meet", example=0.05, symbol=r"\alpha^{\star}"),
         Real("gamma", 1e-3, "(0, inf)", "how fast the bounds meet", example=0.4, symbol=r"\gamma"),
         Real("eps", 1e-8, "[0, inf)", "keeps the denominator from zero", example=0.5),
-        Real("weight_decay", 0.0, "[0, inf)", "L2 penalty, or the rate of decay", example=0.1),
+        Real("weight_decay", 0.0, "[0, inf)", "L2 penalty, or the rate of decay", example=0.13),
         Flag("amsbound", "divide by the largest second moment so far"),
         Flag("maximize", "ascend instead of descend"),
     ],

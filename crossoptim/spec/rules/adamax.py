@@ -10,10 +10,10 @@ from crossoptim.spec.rules import rule
     kind="elementwise",
     sources=["Kingma & Ba 2015, arXiv:1412.6980, Algorithm 2 (which has no eps: eps = 0)"],
     hyper=[
-        Real("lr", 2e-3, "[0, inf)", "learning rate", example=0.1),
+        Real("lr", 2e-3, "[0, inf)", "learning rate", example=0.12),
         Real("beta1", 0.9, "[0, 1)", "decay of the first moment", example=0.7),
         Real("beta2", 0.999, "[0, 1)", "decay of the infinity norm", example=0.8),
-        Real("eps", 1e-8, "[0, inf)", "keeps the denominator from zero", example=0.1),
+        Real("eps", 1e-8, "[0, inf)", "keeps the denominator from zero", example=0.05),
         Real("weight_decay", 0.0, "[0, inf)", "L2 penalty, added to the gradient", example=0.2),
         Flag("maximize", "ascend instead of descend"),
     ],

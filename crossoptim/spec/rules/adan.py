@@ -13,7 +13,7 @@ from crossoptim.spec.rules import rule
         "sail-sg/Adan, adan.py (without its clipping of the norm of all gradients)",
     ],
     hyper=[
-        Real("lr", 1e-3, "[0, inf)", "learning rate", example=0.1),
+        Real("lr", 1e-3, "[0, inf)", "learning rate", example=0.12),
         Real("beta1", 0.98, "[0, 1)", "decay of the gradient's average", example=0.7),
         Real("beta2", 0.92, "[0, 1)", "decay of the difference's average", example=0.6),
         Real("beta3", 0.99, "[0, 1)", "decay of the second moment", example=0.9, symbol=r"\beta_3"),

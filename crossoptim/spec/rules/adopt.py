@@ -13,7 +13,7 @@ from crossoptim.spec.rules import rule
         "iShohei220/adopt, src/adopt/adopt.py (clipping, since November 2024, and weight decay)",
     ],
     hyper=[
-        Real("lr", 1e-3, "[0, inf)", "learning rate", example=0.1),
+        Real("lr", 1e-3, "[0, inf)", "learning rate", example=0.12),
         Real("beta1", 0.9, "[0, 1)", "decay of the first moment", example=0.7),
         Real("beta2", 0.9999, "[0, 1)", "decay of the second moment", example=0.95),
         Real("eps", 1e-6, "[0, inf)", "the least denominator", example=0.75),

@@ -18,7 +18,7 @@ from crossoptim.spec.rules import rule
         Real("beta1", 0.9, "[0, 1)", "decay of the first moment", example=0.6),
         Real("beta2", 0.999, "[0, 1)", "decay of the second moment", example=0.9),
         Real("eps", 1e-6, "[0, inf)", "keeps the denominator from zero", example=0.3),
-        Real("weight_decay", 0.0, "[0, inf)", "rate of weight decay, inside the trust ratio", example=0.3),
+        Real("weight_decay", 0.0, "[0, inf)", "rate of weight decay, inside the trust ratio", example=0.25),
         Real(
             "norm_max", 0.0, "[0, inf)", "a larger norm of the parameter counts as this; 0 for no limit", example=5.0, symbol=r"\gamma_{u}"
         ),

@@ -118,6 +118,8 @@ class LBFGS:
             if h.line_search == "strong_wolfe":
                 limit = max_eval - spent if h.line_search_limit is None else h.line_search_limit
                 found, trials = yield from strong_wolfe(xp, h.not_finite_is_too_high, before, d, t, slope, limit)
+                if found is None:
+                    return Outcome(before.point, "no lower end", lengths)
                 at, t = found.at, found.t
                 spent += trials
             elif iteration < h.max_iter:
@@ -190,7 +192,10 @@ class Trial:
 
 
 def strong_wolfe(xp, strict, start, d, t, slope, limit):  # type: ignore[no-untyped-def]
-    """Algorithms 3.5 and 3.6: a trial that meets the strong Wolfe conditions, or the best one; and how many were made."""
+    """Algorithms 3.5 and 3.6: a trial that meets the strong Wolfe conditions, or the best one; and how many were made.
+
+    None for a trial that bracketing comes to rest at although its loss is NaN.
+    """
     origin = previous = Trial(xp.number(0), start, slope)
     enough = xp.named("threshold", -(xp.number(CURVATURE) * slope))
 
@@ -211,7 +216,7 @@ def strong_wolfe(xp, strict, start, d, t, slope, limit):  # type: ignore[no-unty
             bracket = [previous, new]
             break
         if flat(new):
-            return new, count + 1
+            return (new if strict or xp.holds(new.loss <= new.loss) else None), count + 1
         if xp.holds(new.slope >= xp.number(0)):
             bracket = [previous, new]
             break

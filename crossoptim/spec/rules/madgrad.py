@@ -13,7 +13,7 @@ from crossoptim.spec.rules import rule
         "facebookresearch/madgrad, madgrad/madgrad.py (weight decay; without momentum the start is found anew at each step)",
     ],
     hyper=[
-        Real("lr", 1e-2, "[0, inf)", "learning rate", example=0.1),
+        Real("lr", 1e-2, "[0, inf)", "learning rate", example=0.12),
         Real("momentum", 0.9, "[0, 1)", "how much of the parameter is kept", example=0.6),
         Real("eps", 1e-6, "[0, inf)", "keeps the denominator from zero", example=0.03),
         Real("weight_decay", 0.0, "[0, inf)", "L2 penalty, or the rate of decoupled decay", example=0.2),

@@ -13,8 +13,8 @@ from crossoptim.spec.rules import rule
         "Liu et al. 2025, arXiv:2502.16982, section 2.2 (decoupled weight decay; steps as long as AdamW's)",
     ],
     hyper=[
-        Real("lr", 1e-3, "[0, inf)", "learning rate", example=0.05),
-        Real("weight_decay", 0.1, "[0, inf)", "rate of decoupled weight decay", example=0.4),
+        Real("lr", 1e-3, "[0, inf)", "learning rate", example=0.06),
+        Real("weight_decay", 0.1, "[0, inf)", "rate of decoupled weight decay", example=0.35),
         Real("momentum", 0.95, "[0, 1)", "momentum coefficient", example=0.6),
         Flag("nesterov", "orthogonalise what momentum will make of the buffer", default=True),
         Real("ns_a", 3.4445, "(-inf, inf)", "coefficient of X in an iteration", example=3.2, symbol="a"),

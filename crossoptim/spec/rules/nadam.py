@@ -14,12 +14,12 @@ from crossoptim.spec.rules import rule
         "Loshchilov & Hutter 2019, arXiv:1711.05101 (decoupled weight decay)",
     ],
     hyper=[
-        Real("lr", 2e-3, "[0, inf)", "learning rate", example=0.1),
+        Real("lr", 2e-3, "[0, inf)", "learning rate", example=0.12),
         Real("beta1", 0.9, "[0, 1)", "decay of the first moment, and the momentum that the schedule tends to", example=0.7),
         Real("beta2", 0.999, "[0, 1)", "decay of the second moment", example=0.95),
         Real("eps", 1e-8, "[0, inf)", "keeps the denominator from zero", example=0.03),
         Real("weight_decay", 0.0, "[0, inf)", "L2 penalty, or the rate of decoupled decay", example=0.2),
-        Real("momentum_decay", 4e-3, "[0, inf)", "how fast the momentum grows from a half of beta1 to beta1", example=2.0, symbol=r"\psi"),
+        Real("momentum_decay", 4e-3, "[0, inf)", "how fast the momentum grows from a half of beta1 to beta1", example=1.5, symbol=r"\psi"),
         Flag("maximize", "ascend instead of descend"),
     ],
     state=[

@@ -10,11 +10,11 @@ from crossoptim.spec.rules import rule
     kind="elementwise",
     sources=["Ma & Yarats 2019, arXiv:1810.06801, the QHAdam update rule; facebookresearch/qhoptim, qhoptim/pyt/qhadam.py"],
     hyper=[
-        Real("lr", 1e-3, "[0, inf)", "learning rate", example=0.1),
+        Real("lr", 1e-3, "[0, inf)", "learning rate", example=0.12),
         Real("beta1", 0.9, "[0, 1)", "decay of the first moment", example=0.7),
         Real("beta2", 0.999, "[0, 1)", "decay of the second moment", example=0.95),
         Real("nu1", 1.0, "[0, 1]", "weight of the first moment; the gradient has the rest", example=0.6, symbol=r"\nu_1"),
-        Real("nu2", 1.0, "[0, 1]", "weight of the second moment; the squared gradient has the rest", example=0.8, symbol=r"\nu_2"),
+        Real("nu2", 1.0, "[0, 1]", "weight of the second moment; the squared gradient has the rest", example=0.85, symbol=r"\nu_2"),
         Real("eps", 1e-8, "[0, inf)", "keeps the denominator from zero", example=0.03),
         Real("weight_decay", 0.0, "[0, inf)", "L2 penalty, or the rate of decoupled decay", example=0.2),
         Flag("maximize", "ascend instead of descend"),

@@ -13,7 +13,7 @@ from crossoptim.spec.rules import rule
         "Loshchilov & Hutter 2019, arXiv:1711.05101 (decoupled weight decay)",
     ],
     hyper=[
-        Real("lr", 1e-3, "[0, inf)", "learning rate", example=0.1),
+        Real("lr", 1e-3, "[0, inf)", "learning rate", example=0.12),
         Real("beta1", 0.9, "[0, 1)", "decay of the first moment", example=0.7),
         Real("beta2", 0.999, "[0, 1)", "decay of the second moment", example=0.95),
         Real("eps", 1e-8, "[0, inf)", "keeps the denominator from zero", example=0.03),

@@ -16,7 +16,7 @@ from crossoptim.spec.rules import rule
         Real("lr", 1e-2, "[0, inf)", "learning rate", example=0.1),
         Real("alpha", 0.99, "[0, 1)", "decay of the mean square", example=0.8, symbol=r"\alpha"),
         Real("eps", 1e-8, "[0, inf)", "keeps the denominator from zero", example=0.03),
-        Real("weight_decay", 0.0, "[0, inf)", "L2 penalty, added to the gradient", example=0.2),
+        Real("weight_decay", 0.0, "[0, inf)", "L2 penalty, added to the gradient", example=0.15),
         Real("momentum", 0.0, "[0, inf)", "momentum coefficient", example=0.6),
         Flag("centered", "divide by the standard deviation instead of the root mean square"),
         Flag("maximize", "ascend instead of descend"),

@@ -13,7 +13,7 @@ from crossoptim.spec.rules import rule
         "facebookresearch/schedule_free 1.4.1, adamw_schedulefree_reference.py (weights of the average, where decay is taken)",
     ],
     hyper=[
-        Real("lr", 2.5e-3, "[0, inf)", "learning rate", example=0.1),
+        Real("lr", 2.5e-3, "[0, inf)", "learning rate", example=0.12),
         Real("beta1", 0.9, "[0, 1]", "how near to the average the gradient is taken", example=0.7),
         Real("beta2", 0.999, "[0, 1)", "decay of the second moment", example=0.9),
         Real("eps", 1e-8, "[0, inf)", "keeps the denominator from zero", example=0.03),

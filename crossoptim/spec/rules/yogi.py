@@ -10,7 +10,7 @@ from crossoptim.spec.rules import rule
     kind="elementwise",
     sources=["Zaheer, Reddi, Sachan, Kale & Kumar 2018, Adaptive Methods for Nonconvex Optimization, NeurIPS, Algorithm 2"],
     hyper=[
-        Real("lr", 1e-2, "[0, inf)", "learning rate", example=0.1),
+        Real("lr", 1e-2, "[0, inf)", "learning rate", example=0.12),
         Real("beta1", 0.9, "[0, 1)", "decay of the first moment", example=0.7),
         Real("beta2", 0.999, "[0, 1)", "one less the rate of the second moment", example=0.9),
         Real("eps", 1e-3, "[0, inf)", "keeps the denominator from zero", example=0.25),
