@@ -26,13 +26,13 @@ from dataclasses import dataclass
 from time import process_time
 from typing import Any
 
-from crossoptim.check.candidates import Candidate
-from crossoptim.check.diagnose import Diagnosis, diagnose
+from crossoptim.check.diagnosis.candidates import Candidate
+from crossoptim.check.diagnosis.diagnose import Diagnosis, diagnose
+from crossoptim.check.diagnosis.schedules import diagnose_schedule
 from crossoptim.check.judge import Judge
 from crossoptim.check.power import lbfgs, schedules, stack
 from crossoptim.check.power.mutants import Mutant, mutants, settings
 from crossoptim.check.power.replay import replayed, trajectory
-from crossoptim.check.schedule_diagnosis import diagnose_schedule
 from crossoptim.check.schedules import ScheduleJudge
 from crossoptim.errors import CrossoptimError
 from crossoptim.golden.case import Case
@@ -286,6 +286,7 @@ def departures(asked: argparse.Namespace) -> None:
     for (quirk, implementation), of in groups.items():
         said = next((each.said for each in of if each.right), of[0].said)
         slowest = max(each.seconds for each in of)
+        said = said if len(said) < 250 else said.split(" (", 1)[0]  # without the equations
         print(f"| `{quirk}` | {implementation} | {len(of)} | {sum(each.right for each in of)} | {slowest:.1f} | {said} |")
     known = {q.id: q for n in names if (e := IMPLEMENTATIONS[n].ecosystem) for q in get_ecosystem(e).quirks}
     kinds = {key: kind_of_quirk(quirk) for key, quirk in known.items()}

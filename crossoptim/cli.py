@@ -429,13 +429,13 @@ def check(
     from datetime import UTC, datetime
 
     from crossoptim import catalogue
-    from crossoptim.check.badge import badges
-    from crossoptim.check.compare import changes, print_changes, read_report, within
-    from crossoptim.check.html.page import page
-    from crossoptim.check.junit import junit
-    from crossoptim.check.markdown import markdown
+    from crossoptim.check.reports.badge import badges
+    from crossoptim.check.reports.compare import changes, print_changes, read_report, within
+    from crossoptim.check.reports.html.page import page
+    from crossoptim.check.reports.junit import junit
+    from crossoptim.check.reports.markdown import markdown
+    from crossoptim.check.reports.table import in_detail, print_attention, print_table, table_svg
     from crossoptim.check.result import plural, report, unjudged
-    from crossoptim.check.table import in_detail, print_attention, print_table, table_svg
     from crossoptim.golden.json_text import write_whole
     from crossoptim.runners.campaign import Campaign
 

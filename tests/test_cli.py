@@ -19,8 +19,8 @@ from rich.console import Console
 
 from crossoptim import __version__
 from crossoptim import cli as command_line
+from crossoptim.check.reports.table import print_attention, print_table
 from crossoptim.check.result import Result
-from crossoptim.check.table import print_attention, print_table
 from crossoptim.check.verdict import Judgement
 from crossoptim.cli import KINDS, app, main
 from crossoptim.golden import fixture
@@ -40,7 +40,10 @@ FAKE = Path(__file__).parent / "fakes" / "wrong_answers.py"
 QUIRK = "r-torch/sgd/weight-decay-adds-index"
 HAVE_RECORDINGS = ", ".join(recorded_implementations(root()))
 RECORDED = ("check", "--source", "recorded", "-r", "r-torch")
-COMMANDS = ["list", "show", "export", "generate", "check", "diagnose", "record", "quirks", "report-bug", "power", "sharpness", "bench", "serve"]
+COMMANDS = [
+    "list", "show", "export", "generate", "check", "diagnose", "record", "quirks", "report-bug", "power", "sharpness", "bench",
+    "serve",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from test_cli import RECORDED, Cli, cli  # noqa: F401
 
-from crossoptim.check.compare import Change, alike, changes, print_changes, read_report, within
+from crossoptim.check.reports.compare import Change, alike, changes, print_changes, read_report, within
 from crossoptim.check.verdict import MEANING
 from crossoptim.errors import FixtureError
 from crossoptim.golden.fixture import schema

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from crossoptim.check.closure_candidates import named_numbers
-from crossoptim.check.diagnose import Diagnosis, Explainer, diagnose
+from crossoptim.check.diagnosis.closure_candidates import named_numbers
+from crossoptim.check.diagnosis.diagnose import Diagnosis, Explainer, diagnose
 from crossoptim.check.power import lbfgs
 from crossoptim.check.power.mutants import Mutant, mutants
 from crossoptim.check.power.replay import replayed

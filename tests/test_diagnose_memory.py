@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from crossoptim.check.diagnose import diagnose
+from crossoptim.check.diagnosis.diagnose import diagnose
 from crossoptim.golden.cases import get_case
 from crossoptim.golden.trajectory import golden
 from crossoptim.runners.registry import IMPLEMENTATIONS, local_runner

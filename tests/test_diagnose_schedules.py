@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from crossoptim.check.diagnose import Diagnosis
-from crossoptim.check.schedule_diagnosis import diagnose_schedule
-from crossoptim.check.schedule_port import PLAIN, Count, Port
+from crossoptim.check.diagnosis.diagnose import Diagnosis
+from crossoptim.check.diagnosis.schedule_port import PLAIN, Count, Port
+from crossoptim.check.diagnosis.schedules import diagnose_schedule
 from crossoptim.check.schedules import ScheduleJudge
 from crossoptim.golden.fixture import root
 from crossoptim.golden.schedules.cases import get_schedule_case

@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 from test_cli import Cli, cli  # noqa: F401
 
-from crossoptim.check.against import Against, Rerun
+from crossoptim.check.reports.against import Against, Rerun
 from crossoptim.errors import CrossoptimError, UnavailableError
 from crossoptim.golden import fixture
 from crossoptim.golden.case import Case

@@ -17,11 +17,11 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from crossoptim.check.compare import changes
 from crossoptim.check.detail import curves, of_trajectory
-from crossoptim.check.html.contours import HEIGHT, WIDTH, grid, two_numbers
-from crossoptim.check.html.numbers import row
-from crossoptim.check.html.page import assembled, document, page
+from crossoptim.check.reports.compare import changes
+from crossoptim.check.reports.html.contours import HEIGHT, WIDTH, grid, two_numbers
+from crossoptim.check.reports.html.numbers import row
+from crossoptim.check.reports.html.page import assembled, document, page
 from crossoptim.check.result import Result, report
 from crossoptim.golden.cases import all_cases, get_case
 from crossoptim.golden.export import every_case, load, read_manifest
@@ -226,7 +226,7 @@ def test_the_same_results_make_the_same_page(judged: tuple[list[Any], list[Resul
 
 
 def test_every_kind_of_case_can_be_shown() -> None:
-    from crossoptim.check.html.cases import Cases
+    from crossoptim.check.reports.html.cases import Cases
 
     held = Cases()
     for case in every_case().values():

@@ -85,19 +85,25 @@ def test_random_runs_in_base_r_raise_none(rule: str, runners: Runners, base_r: s
     holds()
 
 
+def descent(name: str, *starts: tuple[float, ...], dtype: str = "float64", **hyper: Any) -> Trial:
+    """Two steps of L-BFGS from there."""
+    problem = get_problem(name)
+    params = tuple(replace(param, start=start) for param, start in zip(problem.params, starts, strict=True))
+    return Trial("random", "lbfgs", hyper, "", dtype, "a random run", steps=2, table=replace(problem, params=params))  # type: ignore[arg-type]
+
+
 @st.composite
 def descents(draw: st.DrawFn) -> Trial:
     """A run of L-BFGS from somewhere in a ravine, on a paraboloid, in a curved valley, or near an edge beyond which the loss is NaN."""
-    problem = get_problem(draw(st.sampled_from(("ravine", "anisotropic", "rosenbrock", "barrier"))))
-    near = [tuple(draw(st.floats(0.5, 2)) * x for x in param.start) for param in problem.params]
-    params = tuple(replace(param, start=start) for param, start in zip(problem.params, near, strict=True))
-    hyper = {
-        "lr": draw(st.sampled_from((1.0, 0.5)) | st.floats(1e-3, 1.5)),
+    name = draw(st.sampled_from(("ravine", "anisotropic", "rosenbrock", "barrier")))
+    near = [tuple(draw(st.floats(0.5, 2)) * x for x in param.start) for param in get_problem(name).params]
+    hyper: dict[str, Any] = {
+        "lr": draw(st.sampled_from((1.0, 0.5, 40.0)) | st.floats(1e-3, 1.5)),
         "max_iter": draw(st.integers(1, 6)),
         "history_size": draw(st.integers(1, 5)),
         "line_search": draw(st.sampled_from(("none", "strong_wolfe"))),
     }
-    return Trial("random", "lbfgs", hyper, "", "float64", "a random run", steps=2, table=replace(problem, params=params))
+    return descent(name, *near, **hyper)
 
 
 @few
@@ -165,6 +171,34 @@ FOUND = {
 @pytest.mark.parametrize("name", FOUND)
 def test_what_was_found_raises_no_alarm_any_more(name: str, runners: Runners) -> None:
     assert_no_alarm(FOUND[name], HERE, runners)
+
+
+FOUND_BEYOND_AN_EDGE = {
+    "the search ends for its budget where the loss is NaN, and goes on from there": (
+        descent("barrier", (12.0, 4.5), max_iter=1, history_size=1, line_search="strong_wolfe"),
+        ("documented", "pytorch/lbfgs/follows-what-is-not-finite"),
+    ),
+    "the search rests where the loss is NaN": (
+        descent("barrier", (12.0, 2.25), lr=40.0, max_iter=4, line_search="strong_wolfe"),
+        ("documented", "pytorch/lbfgs/nan-loss-raises"),
+    ),
+    "it does so only in the step after one that went on from a NaN": (
+        descent("barrier", (12.3, 3.4), lr=40.0, max_iter=2, line_search="strong_wolfe"),
+        ("documented", "pytorch/lbfgs/nan-loss-raises"),
+    ),
+    "losses are finite, but the cubic's discriminant is not": (
+        descent("exponential", (-2.4, 1.1), dtype="float32", lr=81.0, max_iter=4, line_search="strong_wolfe"),
+        ("documented", "pytorch/lbfgs/follows-what-is-not-finite"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FOUND_BEYOND_AN_EDGE)
+def test_what_pytorchs_line_search_does_beyond_an_edge_is_predicted(name: str, runners: Runners) -> None:
+    trial, wanted = FOUND_BEYOND_AN_EDGE[name]
+    assert_no_alarm(trial, HERE, runners, "closed")
+    found = dict(judgements(trial, ["torch-single"], runners, "closed"))["torch-single"]
+    assert (found.verdict, *found.quirks) == wanted
 
 
 def test_an_equation_that_asks_for_columns_is_given_a_matrix_in_base_r(runners: Runners, base_r: str) -> None:

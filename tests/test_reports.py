@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from test_cli import RECORDED, Cli, cli  # noqa: F401
 
-from crossoptim.check import badge
-from crossoptim.check.badge import badges, status
-from crossoptim.check.junit import junit
-from crossoptim.check.markdown import code, escape, markdown
+from crossoptim.check.reports import badge
+from crossoptim.check.reports.badge import badges, status
+from crossoptim.check.reports.junit import junit
+from crossoptim.check.reports.markdown import code, escape, markdown
 from crossoptim.check.result import Result
 from crossoptim.check.verdict import Finding, Judgement
 

@@ -166,8 +166,8 @@ def test_resuming_changes_nothing() -> None:
 
 def test_the_columns_of_the_report_have_a_fixed_order() -> None:
     assert list(IMPLEMENTATIONS) == [
-        "reference", "crossoptim", "crossoptim-eager", "torch-single", "torch-foreach", "torch-fused", "base-r", "r-torch", "r-torch-ignite",
-        "r-crossoptim", "optax", "keras", "tfjs",
+        "reference", "crossoptim", "crossoptim-eager", "torch-single", "torch-foreach", "torch-fused", "base-r", "r-torch",
+        "r-torch-ignite", "r-crossoptim", "optax", "keras", "tfjs",
     ]  # fmt: skip
 
 

@@ -55,7 +55,7 @@ def test_a_scalar_parameter_and_a_loaded_state_are_seen() -> None:
     assert resumed and all(any(e.kind == "resume" for e in get_case(case).events) for case in resumed)
 
 
-def test_a_line_search_beyond_the_edge_is_told_by_what_is_not_finite_there() -> None:
+def test_a_line_search_beyond_the_edge_is_told_by_whether_it_goes_on() -> None:
     for quirk, problem in {"follows-what-is-not-finite": "exponential", "nan-loss-raises": "barrier"}.items():
         assert LISTED[f"pytorch/lbfgs/{quirk}"] == [f"lbfgs/edge-{problem}-{dtype}" for dtype in ("f32", "f64")]
 

@@ -24,6 +24,7 @@ from crossoptim.check.words import AffineWords
 from crossoptim.golden.bounded import PRECISIONS
 from crossoptim.golden.closure import ReferenceWords, conclude, converse, flatten, unflatten
 from crossoptim.golden.reference import DTYPES
+from crossoptim.golden.sites import Sites
 from crossoptim.golden.trajectory import Trajectory, initial_params
 from crossoptim.spec.conversation import Evaluation, Memory
 from crossoptim.spec.model import Conduct, Forgets, Precision, Quirk, Setting
@@ -99,10 +100,11 @@ class ClosureRun:
         return None if course.holds() else course.finding
 
     def _quirks(self) -> list[Quirk]:
-        """The quirks that bear on some step's conversation."""
-        members = [next(iter(members.values())) for members in self.case.timeline]
-        found = {quirk.id: quirk for member in members for quirk in self.judge.active(member)}
-        return [q for q in found.values() if any(isinstance(effect, Conduct | Precision | Forgets) for effect in q.effects)]
+        """The quirks that bear on some step's conversation: whether it came to an edge, the library's own evaluations tell."""
+        sites = Sites(self.case, self.got.evaluations)
+        places = [sites.at(next(iter(members.values()))) for members in self.case.timeline]
+        active = [quirk for quirk in self.judge.quirks if any(map(quirk.when, places))]
+        return [q for q in active if any(isinstance(effect, Conduct | Precision | Forgets) for effect in q.effects)]
 
     def _expected(self, judgement: Judgement) -> Judgement:
         """The judgement, unless a quirk predicts something else that was not seen."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from crossoptim.catalogue import effect_text
-from crossoptim.check.candidates import differing
+from crossoptim.check.diagnosis.candidates import differing
 from crossoptim.check.predict import numeric_effects
 from crossoptim.golden.refusals.case import all_refusal_cases
 from crossoptim.golden.schedules.cases import all_schedule_cases

@@ -147,7 +147,8 @@ def _varied_cases(quirk: Quirk) -> list[Case]:
         dtype = case.dtype if case.dtype in ecosystem.dtypes else ecosystem.dtypes[0]
         felt = {key: value for key, value in case.base.rule.examples().items() if key == "eps" and key in binding.args.values()}
         small = [_SMALL] if case.problem_name == "injected" else []  # gradients
-        for more, problem in product(({}, felt, binding.switches, {**binding.switches, **felt}), (case.problem_name, *small)):
+        options: list[Mapping[str, Any]] = [{}, felt, binding.switches, {**binding.switches, **felt}]
+        for more, problem in product(options, (case.problem_name, *small)):
             said = [f"{key} = {value}" for key, value in more.items()]
             said += [f"{problem} gradients"] * (problem != case.problem_name) + [dtype] * (dtype != case.dtype)
             name = f"{case.id} with {', '.join(said)}"

@@ -11,9 +11,9 @@ from typing import Any, Literal, get_args
 
 from rich.console import Console
 
-from crossoptim.check.against import Against, Release, Rerun
 from crossoptim.check.detail import Detail
-from crossoptim.check.diagnose import Diagnosis, Explainer
+from crossoptim.check.diagnosis.diagnose import Diagnosis, Explainer
+from crossoptim.check.reports.against import Against, Release, Rerun
 from crossoptim.check.result import Result, asked_for, plural, tally
 from crossoptim.check.verdict import Judgement
 from crossoptim.errors import CrossoptimError, RunnerError, UnavailableError, UnknownNameError

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from crossoptim.check.diagnose import Diagnosis
+from crossoptim.check.diagnosis.diagnose import Diagnosis
 
 
 @dataclass(frozen=True)

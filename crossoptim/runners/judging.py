@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from crossoptim.check.diagnose import diagnose
+from crossoptim.check.diagnosis.diagnose import diagnose
 from crossoptim.check.verdict import Finding, Judgement
 from crossoptim.errors import RunnerError
 from crossoptim.golden.cases import get_case

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from crossoptim.check.detail import Detail, of_rates, of_reactions, of_trajectory
-from crossoptim.check.diagnose import SECONDS, Diagnosis, Explainer, diagnose
+from crossoptim.check.diagnosis.diagnose import SECONDS, Diagnosis, Explainer, diagnose
+from crossoptim.check.diagnosis.schedules import diagnose_schedule
 from crossoptim.check.judge import Judge
-from crossoptim.check.schedule_diagnosis import diagnose_schedule
 from crossoptim.check.verdict import Judgement
 from crossoptim.errors import CrossoptimError
 from crossoptim.golden.case import Case

@@ -7,15 +7,18 @@ torch tensors. All parameters form one flat vector, in the order of the paramete
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 Stop = Literal[
     "tolerance_grad at start", "max_iter", "max_eval", "tolerance_grad", "step within tolerance_change", "loss within tolerance_change",
-    "slope within tolerance_change",
+    "slope within tolerance_change", "no lower end",
 ]  # fmt: skip
-"""Why a step ended."""
+"""Why a step ended. ``no lower end``: an unguarded line search was content with a loss of NaN, which is not the lower one of any."""
+
+UNGUARDED: Mapping[str, Any] = {"not_finite_is_too_high": False}
+"""The conduct of a line search that compares losses that are not finite as they are."""
 
 
 @dataclass(frozen=True)

@@ -544,7 +544,7 @@ class QuirkSite:
 
     ``h``: the setting's values; ``shapes``: of all parameters that step; ``late_start``: whether some parameter of a group has its first
     gradient after another one had; ``dtype``: of the run; ``resumes``: whether it is resumed; ``edge``: where a closure rule
-    comes to losses that are not finite, whether the gradient there is finite (``loss``) or not (``gradient``).
+    comes to losses that are not finite, whether it goes on unguarded (``passable``) or ends with ``no lower end``.
     ``group``: its 0-based number; ``added``: whether it joined an optimizer that was there; ``updates``: the most that a parameter takes;
     ``loaded``: whether the parameter's state has by now been loaded from a saved one.
     ``first``: the values of the first group, which the constructor is given; ``new_state``: the variables that its group began without.
@@ -556,7 +556,7 @@ class QuirkSite:
     late_start: bool
     dtype: str = "float64"
     resumes: bool = False
-    edge: Literal["", "loss", "gradient"] = ""
+    edge: Literal["", "passable", "no lower end"] = ""
     group: int = 0
     added: bool = False
     updates: int = 1

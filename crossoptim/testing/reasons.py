@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
-from crossoptim.check.candidates import Candidate
-from crossoptim.check.diagnose import SECONDS, diagnose
+from crossoptim.check.diagnosis.candidates import Candidate
+from crossoptim.check.diagnosis.diagnose import SECONDS, diagnose
 from crossoptim.check.judge import Judge
 from crossoptim.errors import CrossoptimError
 from crossoptim.golden.case import Case

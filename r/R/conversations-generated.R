@@ -86,6 +86,7 @@ lbfgs_conversation <- function(evaluate) { # nolint: cyclocomp_linter. It is man
   }
 
   # Algorithms 3.5 and 3.6: a trial that meets the strong Wolfe conditions, or the best one; and how many were made.
+  # None for a trial that bracketing comes to rest at although its loss is NaN.
   strong_wolfe <- function(xp, strict, start, d, t, slope, limit) {
     origin <- previous <- new_trial(xp$number(0), start, slope)
     enough <- xp$named("threshold", -(xp$number(curvature) * slope))
@@ -115,7 +116,7 @@ lbfgs_conversation <- function(evaluate) { # nolint: cyclocomp_linter. It is man
         break
       }
       if (flat(new)) {
-        return(list(new, count + 1))
+        return(list(if (strict || xp$holds(new$loss <= new$loss)) new else NULL, count + 1))
       }
       if (xp$holds(new$slope >= xp$number(0))) {
         bracket <- list(previous, new)
@@ -237,6 +238,9 @@ lbfgs_conversation <- function(evaluate) { # nolint: cyclocomp_linter. It is man
         parts <- strong_wolfe(xp, h$not_finite_is_too_high, before, d, t, slope, limit)
         found <- parts[[1]]
         trials <- parts[[2]]
+        if (is.null(found)) {
+          return(new_outcome(before$point, "no lower end", lengths))
+        }
         at <- found$at
         t <- found$t
         spent <- spent + trials

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
-from crossoptim.check.candidates import INDEX, single_edits, starts, variants
+from crossoptim.check.diagnosis.candidates import INDEX, single_edits, starts, variants
 from crossoptim.errors import HyperError
 from crossoptim.golden.cases import all_cases
 from crossoptim.spec.expr import Expr, name, names, rebuild, text, walk

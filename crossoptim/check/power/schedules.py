@@ -10,7 +10,7 @@ from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
-from crossoptim.check.candidates import single_edits
+from crossoptim.check.diagnosis.candidates import single_edits
 from crossoptim.check.schedules import ScheduleJudge
 from crossoptim.golden.schedules.case import ScheduleCase
 from crossoptim.golden.schedules.cases import all_schedule_cases, get_schedule_case

@@ -1,5 +1,6 @@
 """PyTorch's LBFGS, the one class of ``torch.optim`` that chooses where to evaluate."""
 
+from crossoptim.spec.conversation import UNGUARDED
 from crossoptim.spec.model import Binding, Conduct, Quirk, Raises
 
 _ARGUMENTS = ("lr", "max_iter", "max_eval", "tolerance_grad", "tolerance_change", "history_size")
@@ -29,8 +30,8 @@ QUIRKS = (
         id="pytorch/lbfgs/follows-what-is-not-finite",
         title="the line search takes a loss of NaN for low enough and goes on from there; from an infinite one it interpolates to NaN",
         bindings=("LBFGS",),
-        when=lambda site: site.h.line_search == "strong_wolfe" and site.edge == "gradient",
-        effects=(Conduct({"not_finite_is_too_high": False}),),
+        when=lambda site: site.h.line_search == "strong_wolfe" and site.edge == "passable",
+        effects=(Conduct(UNGUARDED),),
         upstream="torch 2.13.0: torch/optim/lbfgs.py:57 and 29 (minFunc bisects)",
         kind="defect",
         versions="2.13.0",
@@ -40,7 +41,7 @@ QUIRKS = (
         id="pytorch/lbfgs/nan-loss-raises",
         title="the line search raises where the loss is NaN but the slope there is flat enough: no end of the bracket is the lower one",
         bindings=("LBFGS",),
-        when=lambda site: site.h.line_search == "strong_wolfe" and site.edge == "loss",
+        when=lambda site: site.h.line_search == "strong_wolfe" and site.edge == "no lower end",
         effects=(Raises("list index out of range"),),
         upstream="torch 2.13.0: torch/optim/lbfgs.py:107 and 199",
         kind="defect",

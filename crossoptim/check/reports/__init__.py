@@ -1,0 +1,1 @@
+"""What a campaign found, for terminals, browsers and CI."""
