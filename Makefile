@@ -1,6 +1,5 @@
 # make with no target lists the targets.
 .DEFAULT_GOAL := help
-.NOTPARALLEL:
 .PHONY: help setup check test lint ruff mypy lint-r check-r test-r test-python vignette clean
 
 # The package asks for any recent torch; this pin takes a CPU build where one is at hand, instead of gigabytes of CUDA.
@@ -37,8 +36,9 @@ setup: .venv/.python .venv/.r .venv/.browser ## Python and R environment in .ven
 check: setup ## Judge every implementation found here (ARGS="--select 'adam/*'")
 	@$(BIN)/crossoptim check $(ARGS)
 
-test: setup ## Lint, then R CMD check and Python's tests; all of them run even when one fails
-	@$(MAKE) --no-print-directory --keep-going lint check-r test-python
+# Side by side: a linter and an R CMD check keep one processor busy.
+test: setup ## Lint, R CMD check and Python's tests; all of them run even when one fails
+	@$(MAKE) --no-print-directory --keep-going --jobs=3 lint check-r test-python
 
 lint: ruff mypy lint-r ## ruff and mypy; lintr, and whether roxygen2's pages are those committed
 

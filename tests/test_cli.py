@@ -99,14 +99,14 @@ def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> C
     ],
 )
 def test_list_names_everything(cli: Cli, kind: str, names: list[str], tmp_path: Path) -> None:
-    table = cli("list", kind)
+    table = cli("list", kind, "--json", str(tmp_path / "rows.json"))
     assert (table.code, table.err) == (0, "")
     assert names[0].split("/")[0] in table.out
-    data = cli("list", kind, "--json", "-")
-    rows = json.loads(data.out)
+    rows = json.loads((tmp_path / "rows.json").read_text())
     assert [row.get("name") or row.get("id") for row in rows] == names
-    assert cli("list", kind, "--json", str(tmp_path / "rows.json")).out == table.out
-    assert json.loads((tmp_path / "rows.json").read_text()) == rows
+    if kind != "implementations":  # which takes seconds: each of them is started
+        assert cli("list", kind).out == table.out
+        assert json.loads(cli("list", kind, "--json", "-").out) == rows
 
 
 def test_every_kind_is_tested_above_and_the_first_is_the_default(cli: Cli) -> None:
@@ -259,6 +259,7 @@ def test_it_is_no_success_when_nothing_was_judged(
     assert "0 unexpected" in said.words or "not run!" in said.words
 
 
+@pytest.mark.filterwarnings("ignore:crossoptim. optimizers run on torch")  # nor is there a C compiler
 def test_what_nobody_asked_for_by_name_may_be_missing(cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("R_HOME", raising=False)

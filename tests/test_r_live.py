@@ -18,7 +18,7 @@ from crossoptim.runners.registry import IMPLEMENTATIONS, Runners
 from crossoptim.runners.request import read_trajectory
 
 R_TORCH = [name for name, i in IMPLEMENTATIONS.items() if (i.ecosystem or "").startswith("r_torch")]
-CASES = ("sgd/decay_momentum-ravine-f32", "adam/resume_amsgrad-injected-f64", "adamw/plain-iris-f64", "adam/groups-injected-f32")
+CASES = ("sgd/decay_momentum-ravine-f32", "adam/resume_amsgrad-injected-f64", "adam/plain-iris-f32", "adam/groups-injected-f32")
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ sgd.add(
     lr=0.0005,
     momentum=0.9,
 )
-sgd.add("momentum", "momentum on a network", problem="iris", dtypes="f32", steps=15, momentum=0.9)
+sgd.add("momentum", "momentum on a network", problem="iris", dtypes="f32", momentum=0.9)
 sgd.add("momentum_one", "momentum 1 forgets nothing", dtypes="f64", momentum=1.0, lr=0.01)
 
 sgd.topic("dampening", "Dampening")
