@@ -100,7 +100,7 @@ def places(case_id: str, step: int, path: Trajectory | None = None) -> Iterator[
 
 @pytest.mark.parametrize("mode", MODES)
 def test_the_golden_trajectory_is_exact_against_itself(mode: Mode) -> None:
-    for case_id, case in list(all_cases().items())[MODES.index(mode) :: len(MODES)]:  # a check judges the reference on all
+    for case_id, case in list(all_cases().items())[MODES.index(mode) :: 6]:  # a check judges the reference on all
         if mode != "closed" or case.problem.value is not None:
             assert judge(case_id, trajectory(case_id), mode) == Judgement("exact", True, "", drift=0.0), case_id
 
