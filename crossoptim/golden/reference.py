@@ -7,7 +7,6 @@ once: the result is the same on every machine.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from crossoptim.errors import CrossoptimError
 from crossoptim.golden.exact import exact_power, exact_product, exact_sum
-from crossoptim.spec.expr import BINARY, Expr, parse, walk
+from crossoptim.spec.expr import BINARY, Expr, parsed, walk
 from crossoptim.spec.trace import Equation
 
 Array = NDArray[Any]
@@ -108,16 +107,12 @@ def step(equation: Equation, env: Mapping[str, Array | float], dtype: str, memo:
 
 def initial(source: str, env: Mapping[str, Array | float], dtype: str, shape: tuple[int, ...]) -> Array:
     """A state variable before its first step: expression text in ``p``, ``g`` and hyperparameters."""
-    root = _parsed(source)
+    root = parsed(source)
     memo: dict[int, Any] = {}
     for node in walk(root):
         memo[id(node)] = _apply(node, memo, env, DTYPES[dtype])
     return np.broadcast_to(memo[id(root)], shape).copy()
 
-
-@cache
-def _parsed(source: str) -> Expr:
-    return parse(source)
 
 
 def _apply(node: Expr, memo: dict[int, Any], env: Mapping[str, Any], kind: type[np.floating[Any]]) -> Array:

@@ -10,7 +10,7 @@ import ast
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from math import copysign, isfinite
 from typing import Any
 
@@ -259,3 +259,9 @@ def parse(source: str, leaf: Callable[[str], Expr] = name) -> Expr:
         return build(ast.parse(source, mode="eval").body)
     except SyntaxError as error:
         raise CrossoptimError(f"expression {source!r}: {error.msg}") from error
+
+
+@cache
+def parsed(source: str) -> Expr:
+    """As :func:`parse`, each text read once: the same text is the same graph."""
+    return parse(source)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, Literal, TypeVar
 
 from crossoptim.errors import HyperError, UnknownNameError
 from crossoptim.spec.conversation import Conversation
-from crossoptim.spec.expr import Expr, evaluate, parse
+from crossoptim.spec.expr import Expr, evaluate, parsed
 
 Predicate = Callable[[Any], bool]
 
@@ -205,10 +205,8 @@ def shape_names(shape: tuple[int, ...]) -> dict[str, int]:
 
 
 def _true(condition: str, values: Mapping[str, Any]) -> bool:
-    return bool(evaluate(_parsed(condition), values, None))
+    return bool(evaluate(parsed(condition), values, None))
 
-
-_parsed: Callable[[str], Expr] = cache(parse)
 
 
 @dataclass(frozen=True)

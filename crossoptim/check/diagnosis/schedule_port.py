@@ -10,13 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
 from crossoptim.golden.schedules.case import ScheduleCase
 from crossoptim.golden.schedules.rates import Bounds
-from crossoptim.spec.expr import Expr, evaluate, parse
+from crossoptim.spec.expr import Expr, evaluate, parsed
 from crossoptim.spec.schedule import BASE, LR, OUTPUTS, Children, ScheduleSetting, Values
 
 FLOATS = SimpleNamespace(
@@ -117,7 +116,7 @@ class _Run:
     def __init__(self, port: Port, case: ScheduleCase, group: int, numbers: Numbers) -> None:
         self.port, self.case, self.group, self.numbers = port, case, group, numbers
         self.setting = case.settings[group]
-        self.text = [(key, _parsed(body)) for key, body in port.lines(self.setting)]
+        self.text = [(key, parsed(body)) for key, body in port.lines(self.setting)]
         self.env = _lifted(self.setting, numbers)
         self.towards = self.setting.values.get("eta_min") or 0.0
         self.children = [_Child(child, self.setting, numbers) for child in self.setting.values.get("schedules", ())] if port.found else []
@@ -204,7 +203,7 @@ class _Child:
     def __init__(self, setting: ScheduleSetting, parent: ScheduleSetting, numbers: Numbers) -> None:
         own = ScheduleSetting(setting.schedule, {**setting.values, BASE.name: parent.values[BASE.name]})
         self.numbers = numbers
-        self.text = [(key, _parsed(body)) for key, body in own.text()]
+        self.text = [(key, parsed(body)) for key, body in own.text()]
         self.env = _lifted(own, numbers)
         self.towards = own.values.get("eta_min") or 0.0
 
@@ -224,10 +223,6 @@ def _evaluated(text: list[tuple[str, Expr]], env: Values, numbers: Numbers) -> V
         env[key] = evaluate(graph, env, numbers.xp, literal=numbers.lift)
     return env
 
-
-@cache
-def _parsed(body: str) -> Expr:
-    return parse(body)
 
 
 def is_composite(setting: ScheduleSetting) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,17 +10,15 @@ from types import SimpleNamespace
 from typing import Any
 
 from crossoptim.check.diagnosis.candidates import single_edits
+from crossoptim.check.diagnosis.schedule_port import FLOATS
 from crossoptim.check.schedules import ScheduleJudge
 from crossoptim.golden.schedules.case import ScheduleCase
 from crossoptim.golden.schedules.cases import all_schedule_cases, get_schedule_case
 from crossoptim.golden.schedules.rates import Rates, golden
-from crossoptim.spec.expr import Expr, evaluate, name, names, parse, rebuild, text, walk
+from crossoptim.spec.expr import Expr, evaluate, name, names, parse, parsed, rebuild, text, walk
 from crossoptim.spec.trace import Equation
 
 Statements = tuple[tuple[str, str], ...]
-_FUNCTIONS = SimpleNamespace(
-    sqrt=math.sqrt, exp=math.exp, log=math.log, cos=math.cos, floor=math.floor, maximum=max, where=lambda c, a, b: a if c else b
-)
 
 
 @dataclass(frozen=True)
@@ -120,7 +117,7 @@ def _moves(a: float) -> dict[str, float]:
 
 def in_floats(lines: Any, case: ScheduleCase, group: int) -> list[dict[str, float]]:
     """Run a schedule's text on plain floats, as a port does: one row a step, 0 being before the first one."""
-    return run(lines, case, group, lambda value: value, lambda graph, env: evaluate(graph, {"pi": math.pi, **env}, _FUNCTIONS))
+    return run(lines, case, group, lambda value: value, lambda graph, env: evaluate(graph, {"pi": FLOATS.pi, **env}, FLOATS))
 
 
 def run(
@@ -136,7 +133,7 @@ def run(
         value: evaluates an expression.
     """
     setting = case.settings[group]
-    graphs = [(key, _parsed(body)) for key, body in lines]
+    graphs = [(key, parsed(body)) for key, body in lines]
     options = {key: lift(option) for key, option in setting.values.items()}
 
     def step(t: float, state: dict[str, Any]) -> dict[str, Any]:
@@ -159,10 +156,6 @@ def run(
         out.append({key: new[f"{key}_new"] for key in out[0]})
     return out
 
-
-@cache
-def _parsed(body: str) -> Expr:
-    return parse(body)
 
 
 @cache
