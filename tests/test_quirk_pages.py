@@ -40,7 +40,7 @@ RSCRIPT = shutil.which("Rscript")
 def of(language: str) -> list[Quirk]:
     """The quirks of PyTorch, or of R torch; tests/test_adapters.py runs the programs of other libraries."""
     told = {quirk.id: reproduction(quirk) for quirk in all_quirks().values()}
-    return [all_quirks()[key] for key, t in told.items() if t and (t.dialect.library, t.dialect.language) == ("torch", language)]
+    return [all_quirks()[key] for key, t in told.items() if t and (t.dialect.package, t.dialect.language) == ("torch", language)]
 
 
 def told_of(quirk: Quirk) -> Reproduction:

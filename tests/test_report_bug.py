@@ -27,7 +27,7 @@ BESIDE_OTHERS = ["pytorch/asgd/foreach-float32-step-size", "pytorch/nadam/loaded
 INDEX = "r-torch/sgd/weight-decay-adds-index"
 RSCRIPT = shutil.which("Rscript")
 DEFECTS = {quirk.id: told for quirk in all_quirks().values() if quirk.kind == "defect" and (told := reproduction(quirk)) and told.runs}
-PYTORCH = [name for name, told in DEFECTS.items() if (told.dialect.library, told.dialect.language) == ("torch", "Python")]
+PYTORCH = [name for name, told in DEFECTS.items() if (told.dialect.package, told.dialect.language) == ("torch", "Python")]
 R_TORCH = [name for name, told in DEFECTS.items() if told.dialect.language == "R"]
 
 

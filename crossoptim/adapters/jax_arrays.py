@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from crossoptim.errors import UnavailableError
-from crossoptim.runners.harness import Array, GroupOptions, Numbers, Start, Tensors
+from crossoptim.runners.harness import GroupOptions, Numbers, Start, Tensors
+from crossoptim.runners.held import HeldArrays
 from crossoptim.spec.conversation import Memory
 from crossoptim.spec.expr import evaluate, parse
 
@@ -38,16 +39,14 @@ class Functions:
         return jnp.sum(x, axis=0)
 
 
-class JaxAdapter:
+class JaxAdapter(HeldArrays):
     """One optimizer over named parameters, without the optimizer: a library adds ``make``, ``step``, ``state``, ``save`` and ``load``."""
 
-    library = "JAX"
+    title = "JAX"
 
     def __init__(self, start: Start) -> None:
-        self.start = start
+        super().__init__(start)
         self.arguments: dict[str, Any] = {}
-        self._params = {name: value.copy() for name, value in start.params.items()}
-        self._gradients: dict[str, Array | None] = dict.fromkeys(start.params)
         self._loss = self._objective()
 
     def _objective(self) -> Callable[[Mapping[str, Any]], Any]:
@@ -69,37 +68,20 @@ class JaxAdapter:
 
     def construct(self, groups: Sequence[GroupOptions]) -> None:
         if len(groups) != 1 or set(groups[0].params) != set(self._params):
-            raise UnavailableError(f"{self.library} has no parameter groups")
+            raise UnavailableError(f"{self.title} has no parameter groups")
         self.arguments = dict(groups[0].arguments)
         self.make()
 
     def add_params(self, params: Tensors) -> None:
-        raise UnavailableError(f"{self.library} has no parameter groups")
+        raise UnavailableError(f"{self.title} has no parameter groups")
 
     def add_group(self, group: GroupOptions) -> None:
-        raise UnavailableError(f"{self.library} has no parameter groups")
-
-    def zero_gradients(self) -> None:
-        self._gradients = dict.fromkeys(self._params)
-
-    def add_gradients(self, gradients: Tensors) -> None:
-        for name, fresh in gradients.items():
-            held = self._gradients[name]
-            self._gradients[name] = fresh if held is None else np.asarray(held + fresh)
+        raise UnavailableError(f"{self.title} has no parameter groups")
 
     def backward(self) -> float:
         loss, gradients = jax.value_and_grad(self._loss)({name: jnp.asarray(value) for name, value in self._params.items()})
         self.add_gradients({name: np.asarray(value) for name, value in gradients.items()})
         return float(loss)
-
-    def drop_gradients(self, names: Iterable[str]) -> None:
-        self._gradients.update(dict.fromkeys(names))
-
-    def gradients(self) -> Mapping[str, Array | None]:
-        return dict(self._gradients)
-
-    def params(self) -> Tensors:
-        return {name: value.copy() for name, value in self._params.items()}
 
     def converse(self, evaluate: Callable[[], float]) -> float:
         loss = evaluate()
@@ -121,4 +103,4 @@ class JaxAdapter:
         return None
 
     def assign(self, *_: Any, **__: Any) -> None:
-        raise UnavailableError(f"the adapter of {self.library} has no mode lockstep")
+        raise UnavailableError(f"the adapter of {self.title} has no mode lockstep")

@@ -44,7 +44,7 @@ class KerasRunner(LocalRunner):
 
 
 class _Optimizer(JaxAdapter):
-    library = "Keras"
+    title = "Keras"
 
     def make(self) -> None:
         given = {key: value for key, value in self.arguments.items() if not (key == "weight_decay" and value == 0)}  # None there, not 0

@@ -38,7 +38,7 @@ class OptaxRunner(LocalRunner):
 
 
 class _Optimizer(JaxAdapter):
-    library = "optax"
+    title = "optax"
 
     def make(self) -> None:
         self._transformation = self._transform()

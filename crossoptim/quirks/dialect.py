@@ -15,7 +15,7 @@ _FUNCTIONS = ("exp", "log", "sqrt", "tanh", "cos", "floor", "sum")
 class Python:
     """PyTorch."""
 
-    library, language, fence, suffix = "torch", "Python", "python", "py"
+    package, language, fence, suffix = "torch", "Python", "python", "py"
     assign, none, comment = "=", "None", "#"
     digits = 6  # that a program prints at least: as many as the library's numbers share with what is predicted
     nan, infinity = "torch.nan", "torch.inf"
@@ -152,7 +152,7 @@ class Python:
 class R:
     """R torch."""
 
-    library, language, fence, suffix = "torch", "R", "r", "R"
+    package, language, fence, suffix = "torch", "R", "r", "R"
     assign, none, comment = "<-", "NULL", "#"
     digits = 6
 

@@ -14,7 +14,7 @@ from crossoptim.spec.ecosystems import get_ecosystem
 class JavaScript(Python):
     """TensorFlow.js: the arguments of an optimizer have places, no names."""
 
-    library, language, fence, suffix = "@tensorflow/tfjs", "JavaScript", "js", "cjs"
+    package, language, fence, suffix = "@tensorflow/tfjs", "JavaScript", "js", "cjs"
     none, comment, nan, infinity = "null", "//", "NaN", "Infinity"
     digits = 4
 

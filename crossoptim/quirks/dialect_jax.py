@@ -10,7 +10,7 @@ from crossoptim.quirks.dialect import Options, Python
 class Optax(Python):
     """optax: an optimizer is a pure function, whose state is passed along."""
 
-    library, nan, infinity = "optax", "jnp.nan", "jnp.inf"
+    package, nan, infinity = "optax", "jnp.nan", "jnp.inf"
     digits = 4
 
     def head(self, dtype: str) -> tuple[str, ...]:
@@ -54,7 +54,7 @@ class Optax(Python):
 class Keras(Python):
     """Keras 3 on its JAX backend."""
 
-    library, nan, infinity = "keras", 'float("nan")', 'float("inf")'
+    package, nan, infinity = "keras", 'float("nan")', 'float("inf")'
     digits = 4
 
     def head(self, dtype: str) -> tuple[str, ...]:

@@ -159,7 +159,7 @@ def _testthat(quirk: Quirk, told: Reproduction) -> list[str]:
 
 def _pytest(quirk: Quirk, told: Reproduction) -> list[str]:
     dialect, setup = told.dialect, list(told.setup)
-    torch = dialect.library == "torch"
+    torch = dialect.package == "torch"
     modules = ["import torch"] if torch else [] if isinstance(quirk, InputQuirk) else ["import numpy"]
     modules += ["import pytest"] if isinstance(quirk, InputQuirk) else []
     theirs = [] if torch else list(dialect.head(told.dtype))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from sysconfig import get_platform
@@ -21,6 +21,7 @@ from crossoptim.golden.trajectory import initial_state, step_env
 from crossoptim.runners import reference_schedule
 from crossoptim.runners.base import Description
 from crossoptim.runners.harness import Adapter, Array, GroupOptions, LocalRunner, Numbers, Start, States, Tensors
+from crossoptim.runners.held import HeldArrays
 from crossoptim.spec.conversation import Memory
 from crossoptim.spec.emit.objective import objective_text
 from crossoptim.spec.model import Problem
@@ -49,13 +50,11 @@ class ReferenceRunner(LocalRunner):
 make = ReferenceRunner
 
 
-class ReferenceOptimizer:
+class ReferenceOptimizer(HeldArrays):
     """The rule over arrays: parameters, gradients and groups under the specification's names, steps by the reference."""
 
     def __init__(self, start: Start) -> None:
-        self.start = start
-        self._params = {name: value.copy() for name, value in start.params.items()}
-        self._gradients: dict[str, Array | None] = dict.fromkeys(start.params)
+        super().__init__(start)
         self._groups: list[tuple[tuple[str, ...], dict[str, Any]]] = []
         self._state: States = {}
         self._count: dict[str, int] = {}
@@ -93,14 +92,6 @@ class ReferenceOptimizer:
         values = self._groups[group][1]
         values.update(resolve(self.start.optimizer, {**values, **arguments}).values)
 
-    def zero_gradients(self) -> None:
-        self._gradients = dict.fromkeys(self._params)
-
-    def add_gradients(self, gradients: Tensors) -> None:
-        for name, fresh in gradients.items():
-            held = self._gradients[name]
-            self._gradients[name] = fresh if held is None else np.asarray(held + fresh)
-
     def backward(self) -> float:
         points = {name: self._point(name) for name in self._params}
         self.add_gradients(oracle.gradient(self._problem, points, self.start.dtype))
@@ -120,12 +111,6 @@ class ReferenceOptimizer:
             if point in self._state[name]:
                 return self._state[name][point]
         return self._params[name]
-
-    def drop_gradients(self, names: Iterable[str]) -> None:
-        self._gradients.update(dict.fromkeys(names))
-
-    def gradients(self) -> Mapping[str, Array | None]:
-        return dict(self._gradients)
 
     def step(self) -> None:
         for number, (params, values) in enumerate(self._groups):
@@ -178,9 +163,6 @@ class ReferenceOptimizer:
             self._params.update(params)
         self.step()
         return loss
-
-    def params(self) -> Tensors:
-        return dict(self._params)
 
     def state(self) -> States:
         return {
