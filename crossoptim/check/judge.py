@@ -104,6 +104,23 @@ def _has(quirk: Quirk, *kinds: type) -> bool:
     return any(isinstance(effect, kinds) for effect in quirk.effects)
 
 
+@dataclass(frozen=True)
+class Compared:
+    """A tensor's numbers after some steps, and what they may be.
+
+    ``label`` names the tensor, ``rows`` has all steps of the run, ``steps`` are those that are compared: a row of ``plain`` and ``bent``
+    each, which are the predictions without and with the ``quirks``. ``shape`` is the tensor's.
+    """
+
+    label: str
+    steps: list[int]
+    rows: Rows
+    plain: Prediction
+    bent: Prediction | None
+    quirks: tuple[Quirk, ...]
+    shape: tuple[int, ...]
+
+
 class Run:
     """One trajectory under judgement; what is found collects here."""
 
@@ -357,9 +374,8 @@ class Run:
         for output, prediction in plain.items():
             if output in (PARAM, GRAD) or not self._hidden(name, output):
                 label, column = self._column(name, output)
-                self._compare(
-                    label, steps, column, prediction, bent.get(output), quirks, self.case.state_shape(output, self.judge.shapes[name])
-                )
+                shape = self.case.state_shape(output, self.judge.shapes[name])
+                self._compare(Compared(label, steps, column, prediction, bent.get(output), quirks, shape))
         return plain, bent
 
     def _explained(self, name: str, steps: list[int], plain: Mapping[str, Prediction], bent: Mapping[str, Prediction]) -> bool:
@@ -400,21 +416,13 @@ class Run:
             return f"grads_after/{name}", self.got.after(name)
         return f"state/{name}/{output}", self.got.state.get(name, {}).get(output, [None] * self.case.steps)
 
-    def _compare(
-        self,
-        label: str,
-        steps: list[int],
-        column: Rows,
-        plain: Prediction,
-        bent: Prediction | None,
-        quirks: tuple[Quirk, ...],
-        shape: tuple[int, ...],
-    ) -> None:
-        missing = next((step for step in steps if column[step - 1] is None), None)
+    def _compare(self, one: Compared) -> None:
+        steps, plain, bent, quirks = one.steps, one.plain, one.bent, one.quirks
+        missing = next((step for step in steps if one.rows[step - 1] is None), None)
         if missing is not None:
-            self._diverges(Finding(missing, label, (), np.nan, np.nan, 0.0, np.inf, "nothing, although the step makes it"))
+            self._diverges(Finding(missing, one.label, (), np.nan, np.nan, 0.0, np.inf, "nothing, although the step makes it"))
             return
-        actual = np.stack([np.ravel(column[step - 1]) for step in steps])  # type: ignore[arg-type]
+        actual = np.stack([np.ravel(one.rows[step - 1]) for step in steps])  # type: ignore[arg-type]
         self.exact = self.exact and bool(equal(actual, plain.reference).all())
         ok = plain.inside(actual)
         if bent is not None:
@@ -430,8 +438,8 @@ class Run:
         if not ok.all():
             row, element = np.argwhere(~ok)[0]
             target = plain if bent is None else bent
-            wanted, bound = target.centre()[row].reshape(shape), target.bound[row].reshape(shape)
-            self._diverges(finding_at(steps[row], label, actual[row].reshape(shape), wanted, bound, int(element)))
+            got, wanted, bound = (values[row].reshape(one.shape) for values in (actual, target.centre(), target.bound))
+            self._diverges(finding_at(steps[row], one.label, got, wanted, bound, int(element)))
 
     def _drift(self) -> float:
         """How far the last parameters lie from the golden ones, in ulps."""

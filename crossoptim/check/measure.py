@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crossoptim.check.judge import Judge, Run, ulps
+from crossoptim.check.judge import Compared, Judge, Run, ulps
 from crossoptim.check.predict import Prediction
-from crossoptim.golden.trajectory import Rows, Trajectory
-from crossoptim.spec.model import Quirk
+from crossoptim.golden.trajectory import Trajectory
 
 Array = NDArray[Any]
 Series = list[float | None]
@@ -36,23 +35,15 @@ class Measured(Run):
         super().__init__(judge, got, mode)
         self.errors: dict[str, Errors] = {}
 
-    def _compare(
-        self,
-        label: str,
-        steps: list[int],
-        column: Rows,
-        plain: Prediction,
-        bent: Prediction | None,
-        quirks: tuple[Quirk, ...],
-        shape: tuple[int, ...],
-    ) -> None:
-        there = [place for place, step in enumerate(steps) if column[step - 1] is not None]
-        if there and plain.reference.size:
-            actual = np.stack([np.ravel(column[steps[place] - 1]) for place in there])  # type: ignore[arg-type]
-            mask = np.zeros(len(steps), dtype=bool)
+    def _compare(self, one: Compared) -> None:
+        there = [place for place, step in enumerate(one.steps) if one.rows[step - 1] is not None]
+        if there and one.plain.reference.size:
+            steps = [one.steps[place] for place in there]
+            actual = np.stack([np.ravel(one.rows[step - 1]) for step in steps])  # type: ignore[arg-type]
+            mask = np.zeros(len(one.steps), dtype=bool)
             mask[there] = True
-            self._keep(label, [steps[place] for place in there], actual, plain.rows(mask))
-        super()._compare(label, steps, column, plain, bent, quirks, shape)
+            self._keep(one.label, steps, actual, one.plain.rows(mask))
+        super()._compare(one)
 
     def _keep(self, label: str, steps: Sequence[int], actual: Array, plain: Prediction) -> None:
         empty: Series = [None] * self.case.steps

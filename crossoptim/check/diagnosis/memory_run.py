@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossoptim.check.diagnosis.memory import Memory
-from crossoptim.check.judge import Judge, Run
-from crossoptim.check.predict import Prediction, Row, Scalar, held, initial_kept, kept_after, kept_choices, step_bits
-from crossoptim.golden.trajectory import Rows, Trajectory, initial_state
-from crossoptim.spec.model import Quirk
+from crossoptim.check.judge import Compared, Judge, Run
+from crossoptim.check.predict import Row, Scalar, held, initial_kept, kept_after, kept_choices, step_bits
+from crossoptim.golden.trajectory import Trajectory, initial_state
 from crossoptim.spec.trace import PARAM
 
 Array = NDArray[Any]
@@ -90,27 +89,18 @@ class MemoryRun(Run):
         fits = {key: value for key, value in left.items() if value.shape == row.before[key].shape}
         return replace(row, before={**row.before, **fits})
 
-    def _compare(
-        self,
-        label: str,
-        steps: list[int],
-        column: Rows,
-        plain: Prediction,
-        bent: Prediction | None,
-        quirks: tuple[Quirk, ...],
-        shape: tuple[int, ...],
-    ) -> None:
+    def _compare(self, one: Compared) -> None:
         shared = self.memory.shares
-        if shared and label.startswith("state/") and label.rsplit("/", 1)[1] in shared:
-            name = label.split("/")[1]
-            last = np.array([self._is_last(name, step) for step in steps])
+        if shared and one.label.startswith("state/") and one.label.rsplit("/", 1)[1] in shared:
+            name = one.label.split("/")[1]
+            last = np.array([self._is_last(name, step) for step in one.steps])
             if not last.any():
                 return
-            steps = [step for step, chosen in zip(steps, last, strict=True) if chosen]
-            plain, bent = plain.rows(last), bent.rows(last) if bent else None
+            steps = [step for step, chosen in zip(one.steps, last, strict=True) if chosen]
+            one = replace(one, steps=steps, plain=one.plain.rows(last), bent=one.bent.rows(last) if one.bent else None)
         if shared:  # what the others left is known to its rounding
-            plain = replace(plain, bound=len(self.judge.shapes) * plain.bound)
-        super()._compare(label, steps, column, plain, bent, quirks, shape)
+            one = replace(one, plain=replace(one.plain, bound=len(self.judge.shapes) * one.plain.bound))
+        super()._compare(one)
 
     def _is_last(self, name: str, step: int) -> bool:
         """Whether a parameter is the last one of its group that a step updates."""
