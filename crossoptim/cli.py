@@ -166,6 +166,16 @@ def _screen(*targets: str | None) -> Console:
 Say = Callable[[str], None]
 
 
+def _print_rows(rows: list[dict[str, str]], to: Console, markdown: bool, left: int | None = None) -> None:
+    """Rows as a table for a terminal, or as Markdown, where the columns after the first ``left`` ones are numbers."""
+    if markdown:
+        from crossoptim.check.reports.markdown import table
+
+        to.print(table(list(rows[0]), [list(row.values()) for row in rows], left), soft_wrap=True, markup=False)
+    else:
+        screen.print_rows(rows, to)
+
+
 @contextmanager
 def _progress(title: str, total: int) -> Iterator[tuple[Say, Say]]:
     """Where to tell that a case is done, and where to write a line now and then: a bar on a terminal, the lines elsewhere."""
@@ -562,10 +572,8 @@ def power(
     data = report(scores)
     _emit(data, json_file)
     to = _screen(json_file)
-    if markdown:
-        to.print(table.markdown(scores, others), soft_wrap=True, markup=False)
-    else:
-        screen.print_rows(list(table.rows(scores, others)), to)
+    _print_rows(list(table.rows(scores, others)), to, markdown, left=1)
+    if not markdown:
         for missed in (name for score in scores.values() for name in score.missed):
             to.print(f"not caught: {missed}", soft_wrap=True, markup=False)
     raise typer.Exit(0 if data["summary"]["score"] == 1 else 1)
@@ -594,11 +602,7 @@ def sharpness(
     with _progress("sharpness", len(cases)) as (tick, _):
         data = sharp.report(sharp.measure(cases, Honest(folder).runs, tick))
     _emit(data, json_file)
-    to = _screen(json_file)
-    if markdown:
-        to.print(sharp.markdown(data), soft_wrap=True, markup=False)
-    else:
-        screen.print_rows(list(sharp.rows(data)), to)
+    _print_rows(list(sharp.rows(data)), _screen(json_file), markdown)
 
 
 @app.command()
@@ -646,11 +650,7 @@ def bench(
     finally:
         torch.set_num_threads(before)
     _emit(data, json_file)
-    to = _screen(json_file)
-    if markdown:
-        to.print(report.markdown(figures), soft_wrap=True, markup=False)
-    else:
-        screen.print_rows(list(report.rows(figures)), to)
+    _print_rows(list(report.rows(figures)), _screen(json_file), markdown, left=3)
 
 
 @app.command()

@@ -78,10 +78,3 @@ def rows(figures: Sequence[Figure]) -> Iterator[dict[str, str]]:
             "optimizer": figure.optimizer, "parameters": figure.workload, "dtype": figure.dtype, **times,
             "times torch's best": speedup, "of a plain loop": f"{100 * data['memory']:.0f} %", "first step": first,
         }  # fmt: skip
-
-
-def markdown(figures: Sequence[Figure]) -> str:
-    """The table as Markdown."""
-    lines = list(rows(figures))
-    cells = [list(lines[0]), ["---"] * 3 + ["---:"] * (len(lines[0]) - 3), *(list(line.values()) for line in lines)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in cells)

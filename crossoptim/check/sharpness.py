@@ -132,13 +132,6 @@ def rows(data: dict[str, Any]) -> Iterator[dict[str, str]]:
             }  # fmt: skip
 
 
-def markdown(data: dict[str, Any]) -> str:
-    """The table as Markdown."""
-    lines = list(rows(data))
-    head = list(lines[0])
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *(list(line.values()) for line in lines)))
-
-
 def _joined(parts: Sequence[Array]) -> Array:
     return np.concatenate(parts) if parts else np.zeros(0)
 

@@ -24,11 +24,3 @@ def rows(scores: Mapping[str, Score], others: bool) -> Iterator[dict[str, str]]:
 def percent(caught: int, of: int) -> str:
     """A share, rounded down: only the whole is 100 %."""
     return f"{1000 * caught // of / 10:g} %" if of else "-"
-
-
-def markdown(scores: Mapping[str, Score], others: bool) -> str:
-    """The table as Markdown."""
-    lines = list(rows(scores, others))
-    head = list(lines[0])
-    rule = ["---", *(["---:"] * (len(head) - 1))]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *(list(line.values()) for line in lines)))

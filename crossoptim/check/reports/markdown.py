@@ -37,7 +37,7 @@ def _verdicts(results: Sequence[Result], titles: Mapping[str, str]) -> str:
     for optimizer in dict.fromkeys(r.optimizer for r in results):
         groups = [[r for r in mine if r.optimizer == optimizer] for mine in columns.values()]
         rows.append([code(optimizer), *(_cell(group) for group in groups)])
-    return _table(["", *(escape(titles.get(name, name)) for name in columns)], rows)
+    return table(["", *(escape(titles.get(name, name)) for name in columns)], rows)
 
 
 def _cell(results: Sequence[Result]) -> str:
@@ -60,7 +60,7 @@ def _who(results: Sequence[Result], titles: Mapping[str, str]) -> str:
         [escape(titles.get(name, name)), escape(mine[0].version), mine[0].source or "not here", tally(mine)]
         for name, mine in by_implementation(results).items()
     ]
-    return _table(["Implementation", "Version", "", "Verdicts"], rows)
+    return table(["Implementation", "Version", "", "Verdicts"], rows)
 
 
 def _surprises(results: Sequence[Result], titles: Mapping[str, str]) -> str:
@@ -88,11 +88,13 @@ def _quirks(results: Sequence[Result], titles: Mapping[str, str], quirks: Mappin
         counts = (f"{escape(titles.get(name, name))}, {plural(len(cases), 'case')}" for name, cases in where.items())
         rows.append([code(quirk), escape(quirks.get(quirk, "")), "; ".join(counts)])
     head = f"<details><summary>Known departures ({len(seen)})</summary>"
-    return "\n\n".join([head, _table(["Quirk", "What it does", "Seen in"], rows), "</details>"])
+    return "\n\n".join([head, table(["Quirk", "What it does", "Seen in"], rows), "</details>"])
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], left: int | None = None) -> str:
+    """A table of cells that are Markdown already; the columns after the first ``left`` ones are numbers, set to the right."""
+    rule = ["---" if left is None or column < left else "---:" for column in range(len(head))]
+    lines = [head, rule, *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -93,33 +93,10 @@ const table = (heads, rows) =>
     "details",
     { class: "numbers" },
     el("summary", {}, "The numbers"),
-    el(
-      "div",
-      { class: "scroll", tabindex: 0, role: "region", "aria-label": "Numbers" },
-      el(
-        "table",
-        {},
-        el(
-          "thead",
-          {},
-          el(
-            "tr",
-            {},
-            heads.map((head) => el("th", { scope: "col" }, head)),
-          ),
-        ),
-        el(
-          "tbody",
-          {},
-          rows.map((values) =>
-            el(
-              "tr",
-              {},
-              values.map((value, k) => el(k ? "td" : "th", k ? {} : { scope: "row" }, value === null ? "–" : String(value))),
-            ),
-          ),
-        ),
-      ),
+    grid(
+      "Numbers",
+      heads,
+      rows.map((values) => tableRow(values.map((value) => (value === null ? "–" : String(value))))),
     ),
   );
 

@@ -182,31 +182,10 @@ const absent = (r) => {
 };
 
 const probes = (rows) =>
-  el(
-    "div",
-    { class: "scroll", tabindex: 0, role: "region", "aria-label": "What was tried" },
-    el(
-      "table",
-      {},
-      el(
-        "thead",
-        {},
-        el(
-          "tr",
-          {},
-          ["tried", "expected", "came", "said"].map((head) => el("th", { scope: "col" }, head)),
-        ),
-      ),
-      el(
-        "tbody",
-        {},
-        rows
-          .map((texts) => texts.map((place) => DATA.texts[place]))
-          .map(([id, wanted, came, said]) =>
-            el("tr", {}, el("th", { scope: "row" }, id), el("td", {}, wanted), el("td", {}, came), el("td", {}, said)),
-          ),
-      ),
-    ),
+  grid(
+    "What was tried",
+    ["tried", "expected", "came", "said"],
+    rows.map((texts) => tableRow(texts.map((place) => DATA.texts[place]))),
   );
 
 const casePart = (c) => {
@@ -247,38 +226,13 @@ const casePart = (c) => {
     ]),
     options && [
       el("h4", {}, "Hyperparameters"),
-      el(
-        "div",
-        { class: "scroll", tabindex: 0, role: "region", "aria-label": "Hyperparameters" },
-        el(
-          "table",
-          {},
-          el(
-            "thead",
-            {},
-            el(
-              "tr",
-              {},
-              ["", "value", "default", "admissible", "meaning"].map((head) => el("th", { scope: "col" }, head)),
-            ),
-          ),
-          el(
-            "tbody",
-            {},
-            options.map(([key, standard, admissible, doc]) => {
-              const own = (c.hyper || {})[key];
-              return el(
-                "tr",
-                { class: own === undefined ? "" : "own" },
-                el("th", { scope: "row" }, key),
-                el("td", {}, own === undefined ? standard : own),
-                el("td", {}, standard),
-                el("td", {}, admissible),
-                el("td", {}, doc),
-              );
-            }),
-          ),
-        ),
+      grid(
+        "Hyperparameters",
+        ["", "value", "default", "admissible", "meaning"],
+        options.map(([key, standard, admissible, doc]) => {
+          const own = (c.hyper || {})[key];
+          return tableRow([key, own === undefined ? standard : own, standard, admissible, doc], { class: own === undefined ? "" : "own" });
+        }),
       ),
     ],
   );

@@ -16,6 +16,34 @@ const el = (tag, attributes, ...children) => put(document.createElement(tag), at
 const svg = (tag, attributes, ...children) => put(document.createElementNS(SVG, tag), attributes, children);
 const byId = (id) => document.getElementById(id);
 
+// A table that scrolls by itself, and a row of it, whose first cell is its head.
+const grid = (label, heads, rows) =>
+  el(
+    "div",
+    { class: "scroll", tabindex: 0, role: "region", "aria-label": label },
+    el(
+      "table",
+      {},
+      el(
+        "thead",
+        {},
+        el(
+          "tr",
+          {},
+          heads.map((head) => el("th", { scope: "col" }, head)),
+        ),
+      ),
+      el("tbody", {}, rows),
+    ),
+  );
+
+const tableRow = (cells, attributes) =>
+  el(
+    "tr",
+    attributes,
+    cells.map((cell, k) => el(k ? "td" : "th", k ? {} : { scope: "row" }, cell)),
+  );
+
 const plural = (number, what) => `${number.toLocaleString("en")} ${what}${number === 1 ? "" : "s"}`;
 
 // A text with its web addresses as links; those of a file in a repository at a commit lead to its line.
