@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from crossoptim.spec.ecosystems.jax import FLUSHED, NAN_SIGN, SQUARE_FIRST
+from crossoptim.spec.ecosystems.jax import NAN_SIGN, SQUARE_FIRST, denormals_are_zero
 from crossoptim.spec.model import Binding, Ecosystem, Edit, Effect, Interval, Precision, Quirk, QuirkSite, Raises
 from crossoptim.spec.refusals import KINDS, TEXT, InputQuirk, Probe, beyond_bounds
 
@@ -317,17 +317,7 @@ keras = Ecosystem(
             "adam.py:122-127 and nadam.py:133",
             "clip gradients beyond 1e19 in float32 runs",
         ),
-        Quirk(
-            id="keras/denormals-are-zero",
-            title="gradients below 1.2e-38 count as zero in float32 runs: XLA's CPU code flushes numbers that are not normal",
-            bindings=_ALL,
-            when=lambda site: site.dtype == "float32",
-            effects=(FLUSHED,),
-            upstream="jaxlib 0.10.2: XLA's CPU compiler",
-            kind="choice",
-            versions=_VERSIONS,
-            advice="scale the loss where gradients are that small",
-        ),
+        denormals_are_zero("keras", _ALL, _VERSIONS),
         _quirk(
             "float32-complements",
             "1 - beta is the difference of float32 numbers: for beta2 = 0.999 it has four digits",

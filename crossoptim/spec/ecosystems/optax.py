@@ -1,6 +1,6 @@
 """optax, on JAX (read and run: 0.2.8)."""
 
-from crossoptim.spec.ecosystems.jax import FLUSHED, NAN_SIGN, SQUARE_FIRST
+from crossoptim.spec.ecosystems.jax import NAN_SIGN, SQUARE_FIRST, denormals_are_zero
 from crossoptim.spec.model import Binding, Ecosystem, Edit, Precision, Quirk, Raises, StartsAs
 from crossoptim.spec.refusals import KINDS, TEXT, InputQuirk, Probe
 
@@ -311,17 +311,7 @@ optax = Ecosystem(
             versions=_VERSIONS,
             advice="clip gradients beyond 1e19 in float32 runs",
         ),
-        Quirk(
-            id="optax/denormals-are-zero",
-            title="gradients below 1.2e-38 count as zero in float32 runs: XLA's CPU code flushes numbers that are not normal",
-            bindings=_ALL,
-            when=lambda site: site.dtype == "float32",
-            effects=(FLUSHED,),
-            upstream="jaxlib 0.10.2: XLA's CPU compiler",
-            kind="choice",
-            versions=_VERSIONS,
-            advice="scale the loss where gradients are that small",
-        ),
+        denormals_are_zero("optax", _ALL, _VERSIONS),
         Quirk(
             id="optax/float32-powers",
             title="powers of beta1 and beta2, and what is made of them, are float32 numbers in float32 runs: with beta2 near one they have"
