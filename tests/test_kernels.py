@@ -21,6 +21,7 @@ from crossoptim.golden.trajectory import golden
 from crossoptim.kernels import build
 from crossoptim.kernels.kernel import Kernel, kernel
 from crossoptim.spec.emit.c import STORAGES, source
+from crossoptim.spec.expr import parse
 from crossoptim.spec.rules import all_rules, resolve
 from crossoptim.spec.trace import GRAD, PARAM, Equation, trace
 
@@ -154,10 +155,10 @@ def test_a_cube_root_is_rounded_once() -> None:
 def test_what_was_compiled_once_is_loaded_from_then_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     text = source(trace(resolve("sgd", {"lr": 0.25})), "float32")
     monkeypatch.setenv("CROSSOPTIM_CACHE", str(tmp_path / "new"))
-    build.library(text)
+    build.load(text)
     assert [p.suffix for p in (tmp_path / "new").iterdir()] == [".so"]
     monkeypatch.setattr(build, "_compile", lambda *_: pytest.fail("it was compiled a second time"))
-    build.library(text)
+    build.load(text)
 
 
 def test_without_a_compiler_the_error_says_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -166,13 +167,19 @@ def test_without_a_compiler_the_error_says_what_is_missing(monkeypatch: pytest.M
     build.compiler.cache_clear()
     said = r"kernels: there is no C compiler 'no-such-compiler' \(expected one on PATH, or its name in CC\)"
     with pytest.raises(UnavailableError, match=said):
-        build.library("int x;")
+        build.load("int x;")
     build.compiler.cache_clear()
 
 
 def test_what_the_compiler_refuses_is_said() -> None:
     with pytest.raises(UnavailableError, match=r"kernels: .*cc fails on a kernel: .*error"):
-        build.library("this is no C")
+        build.load("this is no C")
+
+
+def test_a_power_other_than_the_cube_root_has_no_kernel() -> None:
+    equation = Equation("", "", {}, {PARAM: parse(f"{PARAM} ** 0.5")}, (), {})
+    with pytest.raises(CrossoptimError, match=r"a kernel cannot have p \*\* 0.5 \(expected the power 1/3\)"):
+        source(equation, "float64")
 
 
 def test_an_equation_that_reduces_has_no_kernel() -> None:

@@ -21,7 +21,7 @@ _WHERE_KNOWN = (("-march=native", "-fopenmp"), ("-fopenmp",), ("-march=native",)
 """What not every compiler has, from the fastest to what all of them take. None of it lets a result differ by a bit."""
 
 
-def library(source: str) -> ctypes.CDLL:
+def load(source: str) -> ctypes.CDLL:
     """A C file as a loaded library.
 
     It is compiled the first time, by ``$CC`` or ``cc``, and kept in ``$CROSSOPTIM_CACHE`` or the system's folder for caches, under a name

@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from crossoptim.kernels.build import library
+from crossoptim.kernels.build import load
 from crossoptim.spec.emit.c import STORAGES, arguments, source
 from crossoptim.spec.trace import Equation
 
@@ -30,7 +30,7 @@ class Kernel:
     def __init__(self, equation: Equation, dtype: str) -> None:
         self.tensors, self.numbers = arguments(equation).tensors, arguments(equation).numbers
         self._number = np.dtype(np.float64 if STORAGES[dtype].computed == "double" else np.float32)
-        self._step = library(source(equation, dtype)).step
+        self._step = load(source(equation, dtype)).step
         self._step.argtypes = [ctypes.c_int64, *[ctypes.c_void_p] * 3, ctypes.c_int64, ctypes.c_int]
         self._step.restype = None
 

@@ -8,10 +8,11 @@ from math import copysign
 from string import Template
 
 from crossoptim.errors import CrossoptimError
-from crossoptim.spec.expr import CALLS, Expr, literal_text, names, walk
+from crossoptim.spec.expr import CALLS, Expr, literal_text, names, text, walk
 from crossoptim.spec.trace import GRAD, NEW, PARAM, Equation, labels
 
 _FUNCTIONS = {"sqrt": "SQRT", "maximum": "MAXIMUM", "**": "POWER"}
+_THIRD = 1e-7  # how far from 1/3 an exponent may be: what rounding makes of it; POWER makes cube roots only
 _CONDITIONS = ("<", ">", "<=", ">=")
 
 
@@ -61,14 +62,14 @@ def source(equation: Equation, dtype: str) -> str:
         CrossoptimError: where the equation is not elementwise.
     """
     storage = STORAGES[dtype]
-    taken = arguments(equation)
+    taken, read = arguments(equation), names(*equation.outputs.values())
     named = labels(equation.outputs, NEW)
     body = [f"const number {key} = numbers_[{i}];" for i, key in enumerate(taken.numbers)]
-    loads = [f"const number {key} = LOAD({key}_at[i_]);" for key in (GRAD, PARAM, *equation.state) if _read(equation, key)]
+    loads = [f"const number {key} = LOAD({key}_at[i_]);" for key in (GRAD, PARAM, *equation.state) if key in read]
     pointers = [
         f"{'const ' if key == GRAD else ''}stored *restrict {key}_at = ({'const ' if key == GRAD else ''}stored *)tensors_[{i}] + from_;"
         for i, key in enumerate(taken.tensors)
-        if key != GRAD or _read(equation, key)
+        if key != GRAD or key in read
     ]
     written: dict[int, str] = {}
     made = []
@@ -94,10 +95,6 @@ def source(equation: Equation, dtype: str) -> str:
     )
 
 
-def _read(equation: Equation, key: str) -> bool:
-    return key in names(*equation.outputs.values())
-
-
 def _c(node: Expr, written: Mapping[int, str], storage: Storage) -> str:
     """An operation as a C expression, each operand in brackets: C then has nothing to choose."""
     if id(node) in written:
@@ -105,9 +102,11 @@ def _c(node: Expr, written: Mapping[int, str], storage: Storage) -> str:
     if node.op == "name":
         return node.label
     if node.op == "number":
-        text = literal_text(abs(node.value))
+        digits = literal_text(abs(node.value))
         sign = "-" if copysign(1.0, node.value) < 0 else ""
-        return f"{sign}{text if set(text) & set('.e') else text + '.0'}{storage.suffix}"
+        return f"{sign}{digits if set(digits) & set('.e') else digits + '.0'}{storage.suffix}"
+    if node.op == "**" and not (node.args[1].op == "number" and abs(node.args[1].value - 1 / 3) < _THIRD):
+        raise CrossoptimError(f"a kernel cannot have {text(node)} (expected the power 1/3)")
     args = [_c(arg, written, storage) for arg in node.args]
     if node.op == "neg":
         return f"(-{args[0]})"
