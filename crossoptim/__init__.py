@@ -19,7 +19,8 @@ def __getattr__(name: str) -> Any:
             return import_module(f"{__name__}.{name}")
         optim = import_module(f"{__name__}.optim")
         if name in optim.__all__:
-            return getattr(optim, name)
+            globals()[name] = getattr(optim, name)
+            return globals()[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -14,6 +14,14 @@ class HyperError(CrossoptimError, ValueError):
     """A hyperparameter is unknown, of the wrong type, out of its interval, or breaks a rule's constraint."""
 
 
+class ArgumentError(HyperError, TypeError):
+    """An argument is missing or unknown, or of a type that is none of a hyperparameter."""
+
+
+class UnsupportedError(HyperError, RuntimeError):
+    """A tensor, or a choice of arguments, that an optimizer does not take although another one does."""
+
+
 class UnknownNameError(CrossoptimError, KeyError):
     """A rule, problem, case, ecosystem or runner of that name does not exist."""
 

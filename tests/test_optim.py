@@ -19,6 +19,7 @@ import crossoptim
 from crossoptim.errors import HyperError
 from crossoptim.golden.oracle import rounded_scalars
 from crossoptim.optim import base
+from crossoptim.optim.scalars import exact_scalars
 from crossoptim.spec.ecosystems.pytorch import pytorch
 from crossoptim.spec.rules import all_presets, all_rules, resolve
 
@@ -78,7 +79,6 @@ def test_training_goes_as_with_pytorchs_namesake(name: str, options: dict[str, A
 
 def test_switches_are_keyword_arguments_unless_the_class_is_defined_by_them() -> None:
     assert inspect.signature(crossoptim.Adam).parameters["eps_placement"].default == "outside"
-    assert "decay" in inspect.signature(crossoptim.Adam).parameters
     assert "decay" not in inspect.signature(crossoptim.AdamW).parameters
     plain, inside = model(), model()
     a = train(plain, crossoptim.Adam(plain.parameters(), lr=0.1, eps=0.1))
@@ -86,14 +86,14 @@ def test_switches_are_keyword_arguments_unless_the_class_is_defined_by_them() ->
     assert not torch.allclose(a, b)
 
 
-def test_state_has_the_specifications_names_and_counts_each_parameter_by_itself() -> None:
+def test_state_has_pytorchs_names_and_counts_each_parameter_by_itself() -> None:
     network = model()
     optimizer = crossoptim.Adam(network.parameters(), amsgrad=True)
     train(network, optimizer, 2)
     first, *rest = network.parameters()
     first.grad = None
     optimizer.step()
-    assert set(optimizer.state[first]) == {"step", "m", "v", "v_max"}
+    assert set(optimizer.state[first]) == {"step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq"}
     assert optimizer.state[first]["step"] == 2
     assert [optimizer.state[p]["step"] for p in rest] == [3, 3, 3]
 
@@ -123,7 +123,7 @@ def test_an_optimizer_can_be_copied_and_pickled(copied: Callable[[Any], Any]) ->
     twin = copied(optimizer)
     assert type(twin) is crossoptim.AdamW
     assert twin.state_dict()["param_groups"] == optimizer.state_dict()["param_groups"]
-    assert torch.equal(twin.state_dict()["state"][0]["m"], optimizer.state_dict()["state"][0]["m"])
+    assert torch.equal(twin.state_dict()["state"][0]["exp_avg"], optimizer.state_dict()["state"][0]["exp_avg"])
 
 
 def test_schedulers_set_the_learning_rate_and_momentum() -> None:
@@ -141,7 +141,7 @@ def test_a_scheduler_that_leaves_the_interval_is_stopped_before_anything_moves()
     optimizer = crossoptim.SGD(network.parameters(), lr=0.1)
     before = train(network, optimizer, 1)
     optimizer.param_groups[0]["lr"] = float("nan")
-    with pytest.raises(HyperError, match=r"sgd: lr = nan is outside \[0, inf\)"):
+    with pytest.raises(HyperError, match=r"SGD: lr = nan is outside \[0, inf\)"):
         optimizer.step()
     assert torch.equal(torch.nn.utils.parameters_to_vector(network.parameters()).detach(), before)
 
@@ -161,29 +161,22 @@ def test_groups_have_options_of_their_own_and_a_bad_one_is_not_added() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("SGD", {"lr": -0.1}, r"sgd: lr = -0.1 is outside \[0, inf\)"),
-        ("SGD", {"lr": "fast"}, "sgd: lr = 'fast' is not a number"),
-        ("SGD", {"nesterov": True}, "sgd: nesterov = true needs momentum > 0"),
-        ("SGD", {"momentum_form": "mine"}, "sgd: momentum_form = 'mine' is not a variant"),
-        ("Adam", {"betas": (0.9, 1.2)}, r"adam: beta2 = 1.2 is outside \[0, 1\)"),
+        ("SGD", {"lr": -0.1}, r"SGD: lr = -0.1 is outside \[0, inf\)"),
+        ("SGD", {"lr": "fast"}, "SGD: lr = 'fast' is not a number"),
+        ("SGD", {"nesterov": True}, "SGD: nesterov = true needs momentum > 0"),
+        ("SGD", {"momentum_form": "mine"}, "SGD: momentum_form = 'mine' is not a variant"),
+        ("Adam", {"betas": (0.9, 1.2)}, r"Adam: beta2 = 1.2 is outside \[0, 1\)"),
         ("Adam", {"betas": 0.9}, r"Adam: betas = 0.9 is not 2 numbers \(expected beta1, beta2\)"),
         ("Adam", {"betas": (0.9,)}, r"Adam: betas = \(0.9,\) is not 2 numbers"),
-        ("Adam", {"amsgrad": 1}, "adam: amsgrad = 1 is not a flag"),
+        ("Adam", {"amsgrad": 1}, "Adam: amsgrad = 1 is not a flag"),
         ("AdamW", {"decay": "coupled"}, r"AdamW: got an unexpected keyword argument 'decay' \(expected params, lr, betas,"),
         ("RAdam", {"decoupled_weight_decay": "yes"}, r"RAdam: decoupled_weight_decay = 'yes' is not known \(expected one of False, True\)"),
-        ("AdamW", {"foreach": True}, "AdamW: got an unexpected keyword argument 'foreach'"),
+        ("Rprop", {"fused": True}, "Rprop: got an unexpected keyword argument 'fused'"),
     ],
 )
 def test_a_bad_hyperparameter_is_one_clear_line(name: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(HyperError, match=message):
         getattr(crossoptim, name)([torch.zeros(2, requires_grad=True)], **options)
-
-
-def test_a_sparse_gradient_is_refused() -> None:
-    p = torch.zeros(2, requires_grad=True)
-    p.grad = torch.ones(2).to_sparse()
-    with pytest.raises(HyperError, match=r"SGD: a gradient has layout torch.sparse_coo \(expected a dense gradient\)"):
-        crossoptim.SGD([p]).step()
 
 
 def test_a_closure_is_called_once_with_gradients_on_and_its_loss_returned() -> None:
@@ -232,7 +225,7 @@ def test_zeroing_gradients_in_place_does_not_reach_the_state() -> None:
     optimizer.step()
     optimizer.zero_grad(set_to_none=False)
     optimizer.step()
-    assert optimizer.state[p]["velocity"].tolist() == [0.5, 0.5]
+    assert optimizer.state[p]["momentum_buffer"].tolist() == [0.5, 0.5]
 
 
 @pytest.mark.parametrize("name", [*all_rules(), *all_presets()])
@@ -253,7 +246,7 @@ def test_every_rule_and_preset_is_an_optimizer_under_the_specifications_names(na
 def test_the_scalars_are_the_ones_that_fixtures_store(name: str, lr: float, beta1: float, beta2: float, t: int) -> None:
     setting = resolve(name, {"lr": lr, "beta1": beta1, "beta2": beta2})
     stored = rounded_scalars(setting, t)
-    used = base.exact_scalars(setting, t, {})
+    used = exact_scalars(setting, t, {})
     assert {key: used[key] for key in stored} == stored
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +14,8 @@ from torch import Tensor
 import crossoptim
 from crossoptim.errors import UnavailableError
 from crossoptim.kernels.kernel import Kernel
-from crossoptim.optim import batch
+from crossoptim.optim import batch, work
+from crossoptim.optim.batch import Batch
 from crossoptim.spec.rules import all_rules
 
 ELEMENTWISE = [rule.class_name for rule in all_rules().values() if rule.kind == "elementwise" and rule.name != "sparse_adam"]
@@ -144,6 +147,88 @@ def test_the_number_of_threads_leaves_no_trace(threads: int) -> None:
     assert all(torch.equal(a, b) for a, b in zip(params, alone, strict=True))
 
 
+def step_both(ours: torch.optim.Optimizer, theirs: torch.optim.Optimizer, seed: int) -> None:
+    """A step of each with the same gradients, new tensors as autograd makes them."""
+    draw = torch.Generator().manual_seed(seed)
+    for group, other in zip(ours.param_groups, theirs.param_groups, strict=True):
+        for p, q in zip(group["params"], other["params"], strict=True):
+            p.grad = torch.randn(p.shape, generator=draw, dtype=p.dtype)
+            q.grad = p.grad.clone()
+    ours.step()
+    theirs.step()
+
+
+def shrink_count(optimizer: torch.optim.Optimizer, p: Tensor) -> None:
+    optimizer.state[p]["step"].fill_(1.0)
+
+
+def replace_moment(optimizer: torch.optim.Optimizer, p: Tensor) -> None:
+    optimizer.state[p]["exp_avg"] = torch.full_like(p, 0.5)
+
+
+def replace_state(optimizer: torch.optim.Optimizer, p: Tensor) -> None:
+    optimizer.state[p] = {key: value.clone() for key, value in optimizer.state[p].items()}
+    optimizer.state[p]["exp_avg_sq"].mul_(3)
+
+
+def replace_data(optimizer: torch.optim.Optimizer, p: Tensor) -> None:
+    p.data = torch.full_like(p, 2.0)
+
+
+def load_state(optimizer: torch.optim.Optimizer, p: Tensor) -> None:
+    saved = copy.deepcopy(optimizer.state_dict())
+    saved["state"][0]["exp_avg"].mul_(-1)
+    optimizer.load_state_dict(saved)
+
+
+@pytest.mark.parametrize("change", [shrink_count, replace_moment, replace_state, replace_data, load_state])
+def test_what_is_changed_between_steps_is_seen(change: Callable[[torch.optim.Optimizer, Tensor], None]) -> None:
+    params = [[torch.linspace(-1, 1, 5, dtype=torch.float64).requires_grad_() for _ in range(3)] for _ in range(2)]
+    ours, theirs = crossoptim.Adam(params[0], lr=0.1), torch.optim.Adam(params[1], lr=0.1)
+    for step in range(6):
+        if step == 3:
+            change(ours, params[0][0])
+            change(theirs, params[1][0])
+        step_both(ours, theirs, step)
+    torch.testing.assert_close(params[0], params[1], rtol=1e-12, atol=1e-13)
+
+
+def test_a_group_is_gathered_once_and_holds_no_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+    gathered: list[int] = []
+    gather = Batch.__init__
+
+    def spied(self: Batch, equation: Any, members: Any, *rest: Any) -> None:
+        gathered.append(len(members))
+        gather(self, equation, members, *rest)
+
+    monkeypatch.setattr(Batch, "__init__", spied)
+    params = [parameter(torch.ones(n)) for n in (3, 4)]
+    optimizer = crossoptim.NAdam(params, lr=0.1)
+    schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.9)
+    seen = []
+    for _ in range(4):
+        for p in params:
+            p.grad = torch.ones_like(p)
+            seen.append(weakref.ref(p.grad))
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad()
+    assert gathered == [2]
+    assert not any(gradient() is not None for gradient in seen)
+
+
+def test_a_gradient_that_is_sparse_now_and_then_is_taken_as_it_comes() -> None:
+    params = [torch.linspace(-1, 1, 6, dtype=torch.float64).reshape(3, 2).requires_grad_() for _ in range(2)]
+    ours, theirs = crossoptim.SGD(params[:1], lr=0.1, momentum=0.9), torch.optim.SGD(params[1:], lr=0.1, momentum=0.9)
+    for step in range(6):
+        for p in params:
+            dense = torch.eye(3, 2, dtype=torch.float64) * (step + 1)
+            p.grad = dense.to_sparse() if step in (2, 3) else dense
+        ours.step()
+        theirs.step()
+    torch.testing.assert_close(*params, rtol=1e-12, atol=1e-13)
+
+
 def test_autograd_notices_that_a_parameter_has_changed() -> None:
     p = parameter(torch.ones(3))
     loss = (p**2).sum()
@@ -156,7 +241,7 @@ def test_without_a_compiler_torchs_operations_do_it_and_it_is_said_once(monkeypa
     def missing(*_: Any) -> Kernel:
         raise UnavailableError("kernels: there is no C compiler 'cc'")
 
-    monkeypatch.setattr(batch, "kernel", missing)
+    monkeypatch.setattr(work, "kernel", missing)
     batch._say_once.cache_clear()
     p, q = parameter(torch.ones(3)), torch.ones(3).requires_grad_()
     q.grad = p.grad

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,7 @@ import pytest
 from crossoptim.check.refusals import Reaction, RefusalJudge
 from crossoptim.check.verdict import Judgement
 from crossoptim.cli import app
-from crossoptim.errors import FixtureError, HyperError, UnavailableError
+from crossoptim.errors import FixtureError, HyperError
 from crossoptim.golden.export import AnyCase, export
 from crossoptim.golden.fixture import root, validate
 from crossoptim.golden.json_text import compact
@@ -23,7 +23,6 @@ from crossoptim.golden.refusals.fixture import load, to_text
 from crossoptim.runners import recorded, refusals, schedules
 from crossoptim.runners.base import Answer
 from crossoptim.runners.campaign import Campaign
-from crossoptim.runners.r import TRANSPORTS
 from crossoptim.runners.registry import IMPLEMENTATIONS, Implementation, Runners, local_runner
 from crossoptim.runners.serve import Server
 from crossoptim.spec.ecosystems import all_ecosystems, get_ecosystem
@@ -214,24 +213,12 @@ def test_every_recorded_reaction_is_expected(implementation: Implementation) -> 
     assert seen == {quirk.id for quirk in input_quirks(str(implementation.ecosystem))}
 
 
-@pytest.fixture(scope="module")
-def r() -> Iterator[list[Runners]]:
-    made = [Runners(transport) for transport in TRANSPORTS]
-    try:
-        for runners in made:
-            runners["r-torch"].describe()
-        yield made
-    except UnavailableError as missing:
-        pytest.skip(str(missing))
-    finally:
-        for runners in made:
-            runners.close()
-
-
 @pytest.mark.parametrize("implementation", R_TORCH, ids=lambda i: i.name)
-def test_r_torch_still_reacts_as_recorded_over_both_transports(implementation: Implementation, r: list[Runners]) -> None:
+def test_r_torch_still_reacts_as_recorded_over_both_transports(
+    implementation: Implementation, r_transports: Mapping[str, Runners]
+) -> None:
     folder = recorded.folders(root(), implementation.name)[-1]
-    for runners in r:
+    for runners in r_transports.values():
         for case in (RefusalCase("sgd"), RefusalCase("adamw"), all_refusal_cases()["refusals/schedules/step"]):
             if refusals.unsupported(implementation, case):
                 continue

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from crossoptim.kernels.build import load
 from crossoptim.spec.emit.c import STORAGES, arguments, source
 from crossoptim.spec.trace import Equation
 
-_GRAIN = 1 << 14
-"""Elements to a thread: with fewer, waking it takes longer than its share of the work."""
+_GRAIN = 1 << 16
+"""Elements to a thread: with fewer, waking it on a busy machine may take longer than its share of the work."""
 
 
 class Kernel:
@@ -34,22 +34,21 @@ class Kernel:
         self._step.argtypes = [ctypes.c_int64, *[ctypes.c_void_p] * 3, ctypes.c_int64, ctypes.c_int]
         self._step.restype = None
 
-    def __call__(self, sizes: Sequence[int], addresses: Sequence[int], numbers: Sequence[Mapping[str, float]], threads: int = 1) -> None:
+    def __call__(self, sizes: ArrayLike, addresses: ArrayLike, numbers: Sequence[Mapping[str, float]], threads: int = 1) -> None:
         """One step, in place.
 
         Args:
-            sizes: how many elements each parameter has.
-            addresses: for each parameter, one after the other, the addresses of its ``tensors``: dense, of the kernel's dtype, all in the
-                same order of elements, none overlapping.
+            sizes: how many elements each parameter has, int64.
+            addresses: for each parameter the addresses of its ``tensors``: dense, of the kernel's dtype, all in the same order of elements,
+                none overlapping.
             numbers: for each parameter the hyperparameters and scalars, or one for all of them.
             threads: how many threads at most.
         """
         rows: NDArray[np.floating] = np.array([[row[key] for key in self.numbers] for row in numbers], dtype=self._number)
-        count = len(sizes)
-        threads = max(1, min(threads, sum(sizes) // _GRAIN))
-        lengths, pointers = np.array(sizes, dtype=np.int64), np.array(addresses, dtype=np.uintp)
+        lengths, pointers = np.asarray(sizes, dtype=np.int64), np.asarray(addresses, dtype=np.uintp)
+        threads = max(1, min(threads, int(lengths.sum()) // _GRAIN))
         stride = 0 if len(rows) == 1 else len(self.numbers)
-        self._step(count, lengths.ctypes.data, pointers.ctypes.data, rows.ctypes.data, stride, threads)
+        self._step(len(lengths), lengths.ctypes.data, pointers.ctypes.data, rows.ctypes.data, stride, threads)
 
 
 @cache

@@ -8,9 +8,11 @@
 #ifdef FLOAT64
 #define SQRT(x) sqrt(x)
 #define MOST DBL_MAX
+#define ROUNDS 4
 #else
 #define SQRT(x) sqrtf(x)
 #define MOST FLT_MAX
+#define ROUNDS 3
 #endif
 
 /* The larger one; NaN if either is. */
@@ -44,23 +46,33 @@ static inline stored store(number x)
 static inline number power(number given, double e)
 {
     const double off = fma(e, 3, -1) / 3; /* e - 1/3 */
+#ifdef FLOAT64
     const int small = given < 1e-290, large = given > 1e290; /* scaled by 2 ** 300, or its inverse */
-    const double x = (double)given * (small ? 0x1p300 : large ? 0x1p-300 : 1);
+    const double x = given * (small ? 0x1p300 : large ? 0x1p-300 : 1);
+#else
+    const double x = given;
+#endif
     uint64_t bits;
     memcpy(&bits, &x, sizeof bits);
     const uint32_t high = (uint32_t)(bits >> 32);
-    const uint64_t guessed = (uint64_t)(0x553ef0ff - high / 3) << 32, mantissa = (bits & 0xfffffffffffff) | 0x3ff0000000000000;
+    const uint64_t guessed = (uint64_t)(0x553ef0ff - high / 3) << 32;
     double r, m;
     memcpy(&r, &guessed, sizeof r); /* 1 / x ** (1/3), five bits of it */
-    memcpy(&m, &mantissa, sizeof m);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < ROUNDS; i++)
         r += r * (1 - x * r * (r * r)) * (1.0 / 3);
+    const uint32_t nearest = high + 0x95f62; /* what makes a mantissa of 1.41… and more overflow: x = m * 2 ** k, m around 1 */
+    const uint64_t mantissa = bits - ((uint64_t)((nearest & 0xfff00000) - 0x3ff00000) << 32);
+    memcpy(&m, &mantissa, sizeof m);
     const double s = (m - 1) / (m + 1), q = s * s;
-    const double series = 1 + q * (1.0 / 3 + q * (1.0 / 5 + q * (1.0 / 7 + q * (1.0 / 9 + q * (1.0 / 11 + q * (1.0 / 13 + q / 15))))));
-    const double logarithm = ((double)(int32_t)(high >> 20) - 1023) * 0.6931471805599453 + 2 * s * series;
+    const double logarithm = ((double)(int32_t)(nearest >> 20) - 1023) * 0.6931471805599453 + 2 * s * (1 + q * (1.0 / 3 + q * (1.0 / 5 + q * (1.0 / 7 + q / 9))));
     const double y = x * (r * r), square = y * y, cube = square * y;
-    const double lacks = x - cube - (fma(square, y, -cube) + fma(y, y, -square) * y), more = off * (logarithm - (small - large) * 207.94415416798358);
-    const double root = (y + (lacks * (r * r) * (1.0 / 3) + y * (more + more * more / 2))) * (small ? 0x1p-100 : large ? 0x1p100 : 1);
+#ifdef FLOAT64
+    const double lacks = x - cube - (fma(square, y, -cube) + fma(y, y, -square) * y);
+    const double more = off * (logarithm - (small - large) * 207.94415416798358), back = small ? 0x1p-100 : large ? 0x1p100 : 1;
+#else
+    const double lacks = x - cube, more = off * logarithm, back = 1;
+#endif
+    const double root = (y + (lacks * (r * r) * (1.0 / 3) + y * (more + more * more / 2))) * back;
     return given > 0 && given <= MOST ? (number)root : given >= 0 ? given : (number)NAN;
 }
 

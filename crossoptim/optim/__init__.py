@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from crossoptim.errors import UnavailableError
+from crossoptim.optim.signature import drop_in
 from crossoptim.spec.ecosystems.pytorch import pytorch
 from crossoptim.spec.model import Binding, Rule
 from crossoptim.spec.rules import all_rules
@@ -27,7 +28,8 @@ def _own(rule: Rule) -> Binding:
 
 
 _known = {binding.rule for binding in pytorch.bindings}
-_BINDINGS = {b.name: b for b in (*pytorch.bindings, *(_own(rule) for rule in all_rules().values() if rule.name not in _known))}
+_own_rules = (rule for rule in all_rules().values() if rule.name not in _known)
+_BINDINGS = {binding.name: binding for binding in (*map(drop_in, pytorch.bindings), *map(_own, _own_rules))}
 __all__ = list(_BINDINGS)
 
 

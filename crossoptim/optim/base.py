@@ -5,22 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
-from inspect import Parameter, Signature
-from types import SimpleNamespace
+from inspect import Signature
 from typing import Any, ClassVar
 
 import torch
 from torch.optim.optimizer import ParamsT
 
-from crossoptim.errors import HyperError
-from crossoptim.golden.oracle import MP, Oracle, initial_kept
+from crossoptim.errors import ArgumentError, HyperError, UnsupportedError
+from crossoptim.optim import eager
 from crossoptim.optim.batch import Batch
+from crossoptim.optim.held import STEP, Age, Held, Member, age_of, key_of, new_count
+from crossoptim.optim.held import tensors as state_tensors
 from crossoptim.optim.namespace import Tensors
+from crossoptim.optim.refusal import check_machine, check_tensors, with_torchs
+from crossoptim.optim.scalars import exact_scalars
+from crossoptim.optim.setting import Reader
+from crossoptim.optim.signature import PARAMS, documentation, left_open, signature
 from crossoptim.spec.expr import evaluate, parse
-from crossoptim.spec.model import Binding, Rule, Setting, StateVar, Switch
+from crossoptim.spec.model import Binding, Rule, Setting, StateVar
 from crossoptim.spec.rules import get_rule, resolve
-from crossoptim.spec.trace import GRAD, PARAM
+from crossoptim.spec.trace import GRAD, PARAM, trace
+
+_NOTHING: Held = {}
+"""What an optimizer keeps for a parameter where the rule has no state: as PyTorch's it has no entry then."""
 
 
 @dataclass(frozen=True)
@@ -49,33 +56,57 @@ class RuleOptimizer(torch.optim.Optimizer):
     rule: ClassVar[Rule]
     binding: ClassVar[Binding]
     __signature__: ClassVar[Signature]
+    _read: ClassVar[Reader]
 
     def __init__(self, params: ParamsT, *args: Any, **kwargs: Any) -> None:
         try:
             bound = self.__signature__.bind(params, *args, **kwargs)
         except TypeError as error:
             expected = ", ".join(self.__signature__.parameters)
-            raise HyperError(f"{self.binding.name}: {error} (expected {expected})") from None
+            raise ArgumentError(f"{self.binding.name}: {error} (expected {expected})") from None
         bound.apply_defaults()
         options = dict(bound.arguments)
-        super().__init__(options.pop("params"), options)
+        given = options.pop(PARAMS)
+        check_machine(self.binding, options)
+        check_tensors(self.binding, options)
+        self.setting(options)
+        if self.binding.constructor:
+            options.update(self.binding.constructor.fixed)
+            options.update({k: make(options) for k, make in self.binding.constructor.unset.items() if options[k] is None})
+        self._batches: dict[int, Batch] = {}
+        super().__init__(given, options)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters with options of their own; raises :class:`HyperError` before anything changes."""
-        setting = self.setting({**self.defaults, **param_group})
+        setting = self.setting({**self.defaults, **param_group}) if isinstance(param_group, dict) else None
         super().add_param_group(param_group)
         try:
-            for p in self.param_groups[-1]["params"]:
-                setting.of(tuple(p.shape))
+            for p in self.param_groups[-1][PARAMS]:
+                self._take(setting, p)
         except HyperError:
             self.param_groups.pop()
             raise
+        for p in self.param_groups[-1][PARAMS] if self.binding.early and setting else ():
+            self._begun(setting, p, p, self.state[p])
+
+    def _take(self, setting: Setting | None, p: torch.Tensor) -> None:
+        """Raise :class:`HyperError` for a parameter that the class does not take."""
+        name = self.binding.name
+        if self.binding.gradients == "sparse":
+            for refused, kind in ((p.layout is not torch.strided, "sparse"), (p.is_complex(), "complex")):
+                if refused:
+                    sentence = f"{name}: a parameter is {kind} (expected a dense real one, whose gradients may be sparse)"
+                    raise HyperError(with_torchs(self.binding, sentence, kind))
+        try:
+            setting.of(tuple(p.shape)) if setting else None
+        except HyperError as error:
+            raise HyperError(with_torchs(self.binding, str(error), "shape")) from None
 
     def setting(self, group: Mapping[str, Any]) -> Setting:
         """A parameter group's options in the specification's vocabulary, validated."""
-        return read_setting(self.binding, group)
+        return self._read(group)
 
-    @torch.no_grad()
+    @torch.compiler.disable  # type: ignore[untyped-decorator]  # it runs between what is compiled before and after it
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient.
 
@@ -89,53 +120,84 @@ class RuleOptimizer(torch.optim.Optimizer):
         if closure is not None:
             with self.at_gradient_point(), torch.enable_grad():
                 loss = closure()
-        for group in self.param_groups:
-            self._step(self.setting(group), group["params"])
+        groups = [(self.setting(group), [p for p in group["params"] if p.grad is not None]) for group in self.param_groups]
+        gradients = [[self._gradient(setting, p) for p in params] for setting, params in groups]
+        with torch.set_grad_enabled(bool(self.defaults.get("differentiable"))):
+            for number, ((setting, params), grads) in enumerate(zip(groups, gradients, strict=True)):
+                self._step(number, setting, params, grads)
         return loss
 
-    def _step(self, group: Setting, params: list[torch.Tensor]) -> None:
-        batch, known = Batch(group if self.kernels else None), dict[tuple[float, ...], _Numbers]()
-        every, setting = self.state, group
-        for p in params:
-            grad = p.grad
-            if grad is None:
-                continue
+    def _gradient(self, setting: Setting, p: torch.Tensor) -> torch.Tensor:
+        """A parameter's gradient; refused before anything changes."""
+        grad = p.grad
+        assert grad is not None
+        if self.rule.kind == "reducing" and p.is_complex():
+            name = self.binding.name
+            raise UnsupportedError(f"{name}: a parameter is complex (expected a real one) ({name} does not support complex parameters)")
+        if grad.layout is not torch.strided:
+            eager.check_layout(self.binding.name, setting, grad)
+        return grad
+
+    def _step(self, number: int, setting: Setting, params: list[torch.Tensor], grads: list[torch.Tensor]) -> None:
+        """The step of the parameters of group ``number`` that have gradients."""
+        batch = self._batch(number, setting, params, grads)
+        numbers = {age: self._numbers(setting, age) for age in batch.ages}
+        batch.run(grads, {age: made.all for age, made in numbers.items()})
+        eager.run((self._left(setting, member, grads[index], numbers[member.age]) for index, member in batch.left), self.kernels)
+        if setting.counts:
+            self._count(batch, numbers)
+
+    def _batch(self, number: int, setting: Setting, params: list[torch.Tensor], grads: list[torch.Tensor]) -> Batch:
+        """The last step's batch where it goes on, else a new one."""
+        kernels = self.kernels and self.rule.kind == "elementwise" and not (torch.compiler.is_compiling() or torch.is_grad_enabled())
+        equation = trace(setting)
+        every = self.state
+        held = [every[p] for p in params] if setting.counts else [_NOTHING] * len(params)
+        known = self._batches.get(number)
+        if known and known.goes_on(equation, kernels, params, held, grads):
+            return known
+        ages: dict[tuple[float, ...], Age] = {}
+        members = []
+        for p, grad, kept in zip(params, grads, held, strict=True):
+            age = age_of(self.binding, setting, kept)
+            members.append(Member(p, kept, self._begun(setting, p, grad, kept), ages.setdefault(age.key, age)))
+        kept_as = {var.name: key_of(self.binding, var.name) for var in self.rule.kept}
+        made = self._batches[number] = Batch(equation, members, grads, kept_as, kernels)
+        return made
+
+    def _begun(self, setting: Setting, p: torch.Tensor, grad: torch.Tensor, held: Held) -> dict[str, torch.Tensor]:
+        """A parameter's state tensors, made where there are none yet, and its count."""
+        setting = setting.of(tuple(p.shape)) if self.rule.kind == "reducing" else setting
+        found = state_tensors(self.binding, setting, held)
+        for var in setting.state:
+            if var.name not in found:
+                found[var.name] = held[key_of(self.binding, var.name)] = self._start(var, setting, p, grad)
+            elif found[var.name].is_sparse:  # as PyTorch's SGD keeps the sum of sparse gradients
+                found[var.name] = held[key_of(self.binding, var.name)] = found[var.name].to_dense()
+        if setting.counts and self.binding.counts and not isinstance(held.get(STEP), torch.Tensor):
+            held[STEP] = new_count(self.binding, held.get(STEP, 0))
+        return found
+
+    def _count(self, batch: Batch, numbers: Mapping[Age, _Numbers]) -> None:
+        """What is counted and kept after a step."""
+        for age, made in numbers.items():
+            age.t, age.kept = made.t, made.after
+        batch.count()
+        for member in batch.members if self.rule.kept or self.binding.gradients == "sparse" else ():
+            member.held.update({key_of(self.binding, name): value for name, value in member.age.kept.items()})
             if self.binding.gradients == "sparse":
-                grad = grad.to_dense()
-            if grad.layout is not torch.strided:
-                raise HyperError(f"{self.binding.name}: a gradient has layout {grad.layout} (expected a dense gradient)")
-            if self.rule.kind == "reducing":
-                setting = group.of(tuple(p.shape))
-            state = every[p]
-            numbers = self._numbers(setting, state, known)
-            for var in setting.state:
-                if var.name not in state:
-                    state[var.name] = self._start(var, setting, p, grad)
-            if not batch.add(p, grad, state, numbers.all):
-                self._run(setting, p, grad, state, numbers)
-            if setting.counts:
-                state["step"] = numbers.t
-                state.update(numbers.after)
-        batch.run()
+                member.held[STEP] = member.age.t
 
-    def _numbers(self, setting: Setting, state: Mapping[str, Any], known: dict[tuple[float, ...], _Numbers]) -> _Numbers:
-        """What a parameter's step reads beside tensors; parameters of one age and history share it."""
-        t = int(state.get("step", 0)) + setting.counts
-        kept: dict[str, float] = {}
-        if setting.rule.kept:
-            kept = {k.name: float(state[k.name]) for k in setting.rule.kept if k.name in state} or initial_kept(setting)
-        key = (t, *kept.values())
-        if key not in known:
-            scalars = exact_scalars(setting, t, kept)
-            known[key] = _Numbers(t, {**setting.reals, **scalars, **kept}, {key: scalars[key] for key in kept})
-        return known[key]
+    def _numbers(self, setting: Setting, age: Age) -> _Numbers:
+        """What the next step of parameters of one age reads beside tensors."""
+        t = age.t + setting.counts
+        scalars = exact_scalars(setting, t, age.kept)
+        return _Numbers(t, {**setting.reals, **scalars, **age.kept}, {key: scalars[key] for key in age.kept})
 
-    def _run(self, setting: Setting, p: torch.Tensor, grad: torch.Tensor, state: dict[str, Any], numbers: _Numbers) -> None:
-        """One parameter's step in torch's own operations."""
-        new, changed = self.rule.update(Tensors, setting.h, SimpleNamespace(**numbers.all), p, grad, SimpleNamespace(**state))
-        # a rule may hand an operand through; state must not alias what others write to
-        state.update({name: value.clone() if value is p or value is grad else value for name, value in changed.items()})
-        p.copy_(new)
+    def _left(self, setting: Setting, member: Member, grad: torch.Tensor, numbers: _Numbers) -> eager.Step:
+        """The step of a parameter that no kernel takes."""
+        setting = setting.of(tuple(member.p.shape)) if self.rule.kind == "reducing" else setting
+        return eager.Step(setting, numbers.all, member.p, grad, member.state)
 
     @classmethod
     def _start(cls, var: StateVar, setting: Setting, p: torch.Tensor, grad: torch.Tensor) -> torch.Tensor:
@@ -145,7 +207,19 @@ class RuleOptimizer(torch.optim.Optimizer):
 
     @staticmethod
     def _full(var: StateVar, p: torch.Tensor, start: float) -> torch.Tensor:
-        return torch.full_like(p, start) if var.shape == "parameter" else p.new_full(var.shape_for(tuple(p.shape)), start)
+        value = complex(start, start) if p.is_complex() else start  # a complex number is two real ones
+        return torch.full_like(p, value) if var.shape == "parameter" else p.new_full(var.shape_for(tuple(p.shape)), value)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Where a copy, a pickle or a loaded state goes on: tensors lie elsewhere."""
+        super().__setstate__(state)
+        fixed = self.binding.constructor.fixed if self.binding.constructor else {}
+        for group in self.param_groups:
+            for key in self.__signature__.parameters:
+                if key in self.defaults:
+                    group.setdefault(key, self.defaults[key])  # what an older state does not tell, and what PyTorch's does not
+            group.update(fixed)
+        self._batches = {}
 
     @contextmanager
     def at_gradient_point(self) -> Iterator[None]:
@@ -157,61 +231,17 @@ class RuleOptimizer(torch.optim.Optimizer):
         with torch.no_grad():
             for group in self.param_groups:
                 point = self.setting(group).gradient_point
+                key = key_of(self.binding, point) if point else ""
                 for p in group["params"] if point else ():
-                    if point in self.state[p]:
+                    if key in self.state[p]:
                         moved.append((p, p.clone()))
-                        p.copy_(self.state[p][point])
+                        p.copy_(self.state[p][key])
         try:
             yield
         finally:
             with torch.no_grad():
                 for p, value in moved:
                     p.copy_(value)
-
-
-def read_setting(binding: Binding, group: Mapping[str, Any]) -> Setting:
-    """A parameter group's options, under a binding's argument names, in the specification's vocabulary.
-
-    Raises:
-        HyperError: for a value that the rule does not take.
-    """
-    rule = get_rule(binding.rule)
-    values: dict[str, Any] = dict(binding.switches)
-    for foreign, ours in binding.args.items():
-        given = group[foreign]
-        if isinstance(ours, str):
-            values[ours] = _ours(binding, foreign, given)
-        elif isinstance(given, tuple | list) and len(given) == len(ours):
-            values.update(zip(ours, given, strict=True))
-        else:
-            raise HyperError(f"{binding.name}: {foreign} = {given!r} is not {len(ours)} numbers (expected {', '.join(ours)})")
-    values.update((s.name, group[s.name]) for s in rule.switches if s.name not in values and s.name in group)
-    return _resolved(rule, **values)
-
-
-@lru_cache(maxsize=256, typed=True)
-def _resolved(rule: Rule, **values: Any) -> Setting:
-    """A setting, the same object as long as no option changes."""
-    return rule.resolve(values)
-
-
-def _ours(binding: Binding, foreign: str, given: Any) -> Any:
-    """What the specification calls a foreign argument's value."""
-    spellings = binding.spellings.get(foreign)
-    if not spellings:
-        return given
-    for ours, theirs in spellings.items():
-        if given == theirs:
-            return ours
-    expected = ", ".join(map(repr, spellings.values()))
-    raise HyperError(f"{binding.name}: {foreign} = {given!r} is not known (expected one of {expected})")
-
-
-def exact_scalars(setting: Setting, t: int, kept: Mapping[str, float]) -> dict[str, float]:
-    """The rule's scalars of step ``t`` and what it keeps, rounded once to double: the numbers that a fixture stores."""
-    h = SimpleNamespace(**{**setting.values, **{key: MP.mpf(value) for key, value in setting.reals.items()}})
-    k = SimpleNamespace(**{key: MP.mpf(value) for key, value in kept.items()})
-    return {key: float(value) for key, value in setting.rule.scalars(Oracle, h, MP.mpf(t), k).items()}
 
 
 def specification_binding(name: str) -> Binding:
@@ -230,40 +260,15 @@ def specification_binding(name: str) -> Binding:
 def optimizer_class(binding: Binding) -> type[RuleOptimizer]:
     """A class with a binding's argument names and defaults; switches that the binding leaves open are keyword arguments."""
     rule = get_rule(binding.rule)
-    switches = _left_open(rule, binding)
-    parameters = [Parameter("params", Parameter.POSITIONAL_OR_KEYWORD)]
-    for name in binding.args:
-        kind = Parameter.KEYWORD_ONLY if name in binding.keyword_only else Parameter.POSITIONAL_OR_KEYWORD
-        parameters.append(Parameter(name, kind, default=binding.defaults.get(name, Parameter.empty)))
-    parameters += [Parameter(s.name, Parameter.KEYWORD_ONLY, default=s.default) for s in switches]
     members = {
         "rule": rule,
         "binding": binding,
-        "__signature__": Signature(sorted(parameters, key=lambda p: p.kind)),
-        "__doc__": _doc(rule, binding),
+        "_read": Reader(binding, [switch.name for switch in left_open(rule, binding)]),
+        "__signature__": signature(binding),
+        "__doc__": documentation(binding),
     }
     if rule.converse:
         from crossoptim.optim.closure import ClosureOptimizer  # which builds on this module
 
         return type(binding.name, (ClosureOptimizer,), members)
     return type(binding.name, (RuleOptimizer,), members)
-
-
-def _left_open(rule: Rule, binding: Binding) -> list[Switch]:
-    """The switches that a binding neither fixes nor has an argument for."""
-    return [s for s in rule.switches if s.name not in {*binding.switches, *binding.args.values()}]
-
-
-def _doc(rule: Rule, binding: Binding) -> str:
-    meaning = {option.name: option.doc for option in rule.options()}
-    lines = [f"{rule.title}.", "", "Args:", "    params: parameters, or dicts of parameter groups."]
-    for name, ours in binding.args.items():
-        docs = [meaning[key] for key in ([ours] if isinstance(ours, str) else ours)]
-        default = f" (default: {binding.defaults[name]})" if name in binding.defaults else ""
-        lines.append(f"    {name}: {'; '.join(docs)}{default}.")
-    for switch in _left_open(rule, binding):
-        lines.append(f"    {switch.name}: {switch.doc}; one of {', '.join(switch.values)} (default: {switch.default}).")
-    if any(var.gradient_point for var in rule.state):
-        lines += ["", "Where the gradient is not taken at the parameter, give ``step`` a closure, or run forward and backward inside"]
-        lines += ["``at_gradient_point()``."]
-    return "\n".join([*lines, "", "Sources:", *(f"    {source}" for source in rule.sources)])

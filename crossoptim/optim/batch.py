@@ -1,113 +1,129 @@
-"""The parameters of a group that one kernel takes through a step together."""
+"""The parameters of a group that have gradients: gathered once, stepped together as long as nothing is put in another place."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
-from typing import Any
+from operator import is_not
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd.graph import increment_version
 
 from crossoptim.errors import UnavailableError
-from crossoptim.kernels.kernel import Kernel, kernel
-from crossoptim.spec.model import Setting
-from crossoptim.spec.trace import trace
-
-DTYPES = {torch.float32: "float32", torch.float64: "float64", torch.bfloat16: "bfloat16", torch.float16: "float16"}
+from crossoptim.kernels.count import Counters
+from crossoptim.optim.held import STEP, Held, Member
+from crossoptim.optim.layout import plain
+from crossoptim.optim.work import DTYPES, Numbers, Work
+from crossoptim.spec.trace import Equation
 
 
 class Batch:
-    """Parameters of one setting and dtype, gathered and then stepped in one call.
+    """Members of a group, with the kernels that take them.
 
     Args:
-        setting: of the group; None takes none in.
+        equation: of all members.
+        members: those that step.
+        grads: their gradients, as the equation takes them.
+        kept: the keys of the numbers that the rule keeps.
+        kernels: whether they are wanted.
+
+    ``left`` are the members that no kernel takes, with their places among ``members``: those that lie on another device, not dense, or not
+    as their gradients do, and all where there is no compiler.
     """
 
-    def __init__(self, setting: Setting | None) -> None:
-        self._setting = setting if setting and setting.rule.kind == "elementwise" and not torch.compiler.is_compiling() else None
-        self._works: dict[torch.dtype, _Work] = {}
+    def __init__(
+        self, equation: Equation, members: Sequence[Member], grads: Sequence[Tensor], kept: Mapping[str, str], kernels: bool
+    ) -> None:
+        self.members = members
+        self._kept = kept
+        self.ages = list({member.age: None for member in members})
+        self._wanted = (equation, kernels)
+        self._equation = equation if kernels else None
+        self._params = [member.p for member in members]
+        self._held = [member.held for member in members]
+        self._places = [(member.held, key, value) for member in members for key, value in member.held.items() if isinstance(value, Tensor)]
+        self._works: dict[torch.dtype, Work] = {}
+        self.left: list[tuple[int, Member]] = []
+        for index, (member, grad) in enumerate(zip(members, grads, strict=True)):
+            work = self._work(member.p)
+            if work is None or not work.add(index, member, grad):
+                self.left.append((index, member))
+        for work in self._works.values():
+            work.close()
+        self._steps = _Steps(members)
 
-    def add(self, p: Tensor, grad: Tensor, state: Mapping[str, Any], numbers: Mapping[str, float]) -> bool:
-        """Take a parameter in; False where it is on another device, not dense, or of a dtype for which there is no kernel."""
-        if self._setting is None or not p.is_cpu:
-            return False
+    def _work(self, p: Tensor) -> Work | None:
+        if self._equation is None or p.dtype not in DTYPES or not plain(p):
+            return None
         work = self._works.get(p.dtype)
         if work is None:
-            if p.dtype not in DTYPES:
-                return False
-            found = _kernel(self._setting, DTYPES[p.dtype])
-            if found is None:
-                self._setting = None
-                return False
-            work = self._works[p.dtype] = _Work(found)
-        return work.add(p, grad, state, numbers)
+            try:
+                work = self._works[p.dtype] = Work(self._equation, p.dtype)
+            except UnavailableError as error:
+                _say_once(str(error))
+                self._equation = None
+        return work
 
-    def run(self) -> None:
-        """The step of all that was taken in, in place."""
+    def goes_on(self, equation: Equation, kernels: bool, params: Sequence[Tensor], held: Sequence[Held], grads: Sequence[Tensor]) -> bool:
+        """Whether the next step may be taken as the last one was: nothing has another place in memory but gradients."""
+        return (
+            (equation, kernels) == self._wanted
+            and _same(params, self._params)
+            and _same(held, self._held)
+            and all(held.get(key) is value for held, key, value in self._places)
+            and all(member.held.get(key) == member.age.kept[name] for name, key in self._kept.items() for member in self.members)
+            and self._steps.stay()
+            and all(work.stays(grads) for work in self._works.values())
+        )
+
+    def run(self, grads: Sequence[Tensor], numbers: Numbers) -> None:
+        """The step of those that kernels take, in place.
+
+        Args:
+            grads: of all members.
+            numbers: for each age all that the equation reads beside tensors.
+        """
+        threads = torch.get_num_threads()
         for work in self._works.values():
-            work.run()
+            work.run(grads, numbers, threads)
+
+    def count(self) -> None:
+        """Count a step in the counters that are tensors."""
+        self._steps.count()
 
 
-class _Work:
-    def __init__(self, found: Kernel) -> None:
-        self._kernel = found
-        self._state = found.tensors[2:]  # after the parameter and its gradient
-        self._params: list[Tensor] = []
-        self._gradients: list[Tensor] = []
-        self._sizes: list[int] = []
-        self._addresses: list[int] = []
-        self._numbers: list[Mapping[str, float]] = []
+class _Steps:
+    """The counters of steps of some members: 0-d tensors on the processor."""
 
-    def add(self, p: Tensor, grad: Tensor, state: Mapping[str, Any], numbers: Mapping[str, float]) -> bool:
-        tensors = [p, grad]
-        for key in self._state:
-            tensors.append(state[key])
-        dtype, contiguous = p.dtype, True
-        for t in tensors:  # a loop takes a third of the time of all(): this is what a step of many small parameters waits for
-            if t.dtype is not dtype:
-                return False
-            contiguous = contiguous and t.is_contiguous()
-        if not contiguous and not _alike(tensors):
+    def __init__(self, members: Sequence[Member]) -> None:
+        self._members = [member for member in members if isinstance(member.held.get(STEP), Tensor)]
+        self._tensors: list[Tensor] = [member.held[STEP] for member in self._members]
+        self._places = [*map(Tensor.data_ptr, self._tensors)]
+        self._counters: Counters | None = None
+        if self._tensors and all(step.dtype is torch.float32 and step.is_cpu for step in self._tensors):
+            with suppress(UnavailableError):
+                self._counters = Counters(np.array(self._places, dtype=np.uintp))
+
+    def stay(self) -> bool:
+        """Whether they are where they were, and count what the members' ages do."""
+        if [*map(Tensor.data_ptr, self._tensors)] != self._places:
             return False
-        self._params.append(p)
-        self._gradients.append(grad)  # which may be nobody else's
-        self._sizes.append(p.numel())
-        for t in tensors:
-            self._addresses.append(t.data_ptr())
-        self._numbers.append(numbers)
-        return True
+        found = self._counters.values().tolist() if self._counters else [*map(float, self._tensors)]
+        return found == [member.age.t for member in self._members]
 
-    def run(self) -> None:
-        if not self._params:
-            return
-        first = self._numbers[0]
-        same = self._numbers.count(first) == len(self._numbers)  # which looks at identity first
-        rows = [first] if same else self._numbers
-        self._kernel(self._sizes, self._addresses, rows, torch.get_num_threads())
-        increment_version(self._params)
+    def count(self) -> None:
+        """Add 1 to each of them."""
+        if self._counters:
+            self._counters.add()
+        elif self._tensors:
+            torch._foreach_add_(self._tensors, 1)
 
 
-def _alike(tensors: list[Tensor]) -> bool:
-    """Whether all of them lie densely in memory, in the same order of elements."""
-    strides = tensors[0].stride()
-    expected = 1
-    for stride, size in sorted(zip(strides, tensors[0].shape, strict=True)):
-        if size != 1:
-            if stride != expected:
-                return False
-            expected *= size
-    return all(t.stride() == strides and t.shape == tensors[0].shape for t in tensors)
-
-
-def _kernel(setting: Setting, dtype: str) -> Kernel | None:
-    try:
-        return kernel(trace(setting), dtype)
-    except UnavailableError as error:
-        _say_once(str(error))
-        return None
+def _same(a: Sequence[object], b: Sequence[object]) -> bool:
+    return len(a) == len(b) and not any(map(is_not, a, b))
 
 
 @cache

@@ -11,9 +11,11 @@ from torch import Tensor
 
 from crossoptim.errors import HyperError
 from crossoptim.optim.base import RuleOptimizer
-from crossoptim.spec.conversation import Evaluation, Memory
-
-_KEPT = ("iterations", "gradient", "direction", "length")
+from crossoptim.optim.eager import as_real
+from crossoptim.optim.memory import EVALUATIONS, read, written
+from crossoptim.optim.refusal import with_torchs
+from crossoptim.spec.conversation import Conversation, Evaluation, Memory
+from crossoptim.spec.model import Setting
 
 
 class TensorWords:
@@ -54,9 +56,8 @@ class ClosureOptimizer(RuleOptimizer):
     """Base of the optimizers that choose where to evaluate.
 
     ``step`` needs a closure that zeroes the gradients, computes the loss, calls ``backward()`` and returns the loss; it is called as often
-    as the rule wants, with the parameters set to where it wants it. All parameters form one vector: one parameter group, of one dtype and
-    device. The state is kept with the first parameter: ``iterations``, the last ``gradient``, ``direction`` and ``length``, and the pairs
-    ``differences`` and ``steps``, oldest first.
+    as the rule wants, with the parameters set to where it wants it. All parameters form one vector, in which a complex number is two real
+    ones: one parameter group, of one dtype and device. The state is kept with the first parameter, as PyTorch's LBFGS keeps it.
 
     Raises:
         HyperError: for a second parameter group, parameters of several dtypes or devices, a step without closure, or as its base does.
@@ -64,16 +65,19 @@ class ClosureOptimizer(RuleOptimizer):
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Set the only parameter group; raises :class:`HyperError` where there is one, or where its parameters form no vector."""
-        if self.param_groups:
-            raise HyperError(f"{self.binding.name}: a second parameter group (expected one, of all parameters)")
         super().add_param_group(param_group)
+        if len(self.param_groups) > 1:
+            self.param_groups.pop()
+            sentence = f"{self.binding.name}: a second parameter group (expected one, of all parameters)"
+            raise HyperError(with_torchs(self.binding, sentence, "groups"))
         params = self.param_groups[0]["params"]
-        kinds = {(p.dtype, p.device) for p in params}
-        if len(kinds) > 1 or any(p.is_complex() for p in params):
+        kinds = {(p.dtype.to_real(), p.device) for p in params}
+        if len(kinds) > 1:
             self.param_groups.clear()
             found = ", ".join(sorted(f"{dtype} on {device}" for dtype, device in kinds))
-            raise HyperError(f"{self.binding.name}: parameters are {found} (expected one real dtype on one device)")
+            raise HyperError(f"{self.binding.name}: parameters are {found} (expected one dtype on one device)")
 
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step: many evaluations, up to ``max_iter`` iterations.
@@ -90,32 +94,34 @@ class ClosureOptimizer(RuleOptimizer):
         setting = self.setting(group)
         params: list[Tensor] = group["params"]
         state = self.state[params[0]]
-        memory = Memory(pairs=tuple(zip(state.get("differences", ()), state.get("steps", ()), strict=True)))
-        for name in _KEPT:
-            setattr(memory, name, state.get(name, getattr(memory, name)))
-        assert self.rule.converse is not None
-        h = SimpleNamespace(**setting.values, **self.rule.conduct)
-        talk = self.rule.converse(TensorWords(), h, memory, torch.cat([p.reshape(-1) for p in params]))
-        point, returned = next(talk), None
+        memory = read(state)
+        talk = self._talk(setting, memory, torch.cat([as_real(p).reshape(-1) for p in params]))
+        point, returned, evaluations = next(talk), None, 0
         try:
             while True:
                 _scatter(point, params)
                 with torch.enable_grad():
                     loss = closure()
+                evaluations += 1
                 returned = loss if returned is None else returned
-                value = loss.detach() if isinstance(loss, Tensor) else loss
-                point = talk.send(Evaluation(point, torch.as_tensor(value, dtype=point.dtype, device=point.device), self._gradient(params)))
+                value = torch.as_tensor(loss.detach() if isinstance(loss, Tensor) else loss, dtype=point.dtype, device=point.device)
+                point = talk.send(Evaluation(point, value, self._flat_gradient(params)))
         except StopIteration as done:
             _scatter(done.value.point, params)
-        state.update({name: getattr(memory, name) for name in _KEPT})
-        state.update(differences=[y for y, _ in memory.pairs], steps=[s for _, s in memory.pairs])
+        state.update(written(memory), **{EVALUATIONS: state.get(EVALUATIONS, 0) + evaluations})
         return returned
 
-    def _gradient(self, params: list[Tensor]) -> Tensor:
+    def _talk(self, setting: Setting, memory: Memory, x: Tensor) -> Conversation:
+        """The rule's conversation about one step."""
+        assert self.rule.converse is not None
+        return self.rule.converse(TensorWords(), SimpleNamespace(**setting.values, **self.rule.conduct), memory, x)
+
+    def _flat_gradient(self, params: list[Tensor]) -> Tensor:
         parts = [torch.zeros_like(p) if p.grad is None else p.grad.to_dense() for p in params]
-        return torch.cat([part.reshape(-1) for part in parts])
+        return torch.cat([as_real(part).reshape(-1) for part in parts])
 
 
 def _scatter(flat: Tensor, params: list[Tensor]) -> None:
-    for p, part in zip(params, torch.split(flat, [p.numel() for p in params]), strict=True):
-        p.copy_(part.view_as(p))
+    views = [as_real(p) for p in params]
+    for x, part in zip(views, torch.split(flat, [x.numel() for x in views]), strict=True):
+        x.copy_(part.view_as(x))

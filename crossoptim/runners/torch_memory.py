@@ -8,15 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from crossoptim.optim.memory import KEYS, derived
 from crossoptim.spec.conversation import Memory
 
 Keys = Mapping[str, str]
 """Our name → the library's; ``differences`` and ``steps`` are the two columns of ``Memory.pairs``."""
 
-OURS: Keys = {name: name for name in ("iterations", "gradient", "direction", "length", "differences", "steps")}
-TORCH: Keys = {
-    "iterations": "n_iter", "gradient": "prev_flat_grad", "direction": "d", "length": "t", "differences": "old_dirs", "steps": "old_stps",
-}  # fmt: skip
+TORCH: Keys = KEYS
 
 
 def read_memory(held: Mapping[str, Any], keys: Keys) -> Memory:
@@ -52,7 +50,5 @@ def write_memory(memory: Memory, keys: Keys) -> dict[str, Any]:
         keys["steps"]: [s for _, s in pairs],
     }
     if keys is TORCH:
-        curvatures = [y.dot(s) for y, s in pairs]
-        held["ro"] = [1.0 / ys for ys in curvatures]
-        held["H_diag"] = curvatures[-1] / pairs[-1][0].dot(pairs[-1][0]) if pairs else 1
+        held.update(derived(pairs))
     return held

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from types import SimpleNamespace
 from typing import Any, Literal, TypeVar
 
@@ -28,14 +28,19 @@ class Interval:
 
     def ends(self) -> list[float]:
         """The finite ends that belong to the interval."""
-        low, high = (float(part) for part in self.text[1:-1].split(","))
-        return [end for end in (low, high) if end in self and math.isfinite(end)]
+        return [end for end in _ends(self.text) if end in self and math.isfinite(end)]
 
     def __contains__(self, value: float) -> bool:
-        low, high = (float(part) for part in self.text[1:-1].split(","))
+        low, high = _ends(self.text)
         above = value >= low if self.text[0] == "[" else value > low
         below = value <= high if self.text[-1] == "]" else value < high
         return above and below
+
+
+@cache
+def _ends(interval: str) -> tuple[float, float]:
+    low, high = interval[1:-1].split(",")
+    return float(low), float(high)
 
 
 @dataclass(frozen=True)
@@ -208,7 +213,6 @@ def _true(condition: str, values: Mapping[str, Any]) -> bool:
     return bool(evaluate(parsed(condition), values, None))
 
 
-
 @dataclass(frozen=True)
 class Preset:
     """A name under which a setting of a rule is known: ``adamw`` is ``adam`` with decoupled weight decay."""
@@ -336,7 +340,7 @@ class Setting:
         """The state variable at which the gradient is evaluated, or None for the parameter itself."""
         return next((var.name for var in self.state if var.gradient_point), None)
 
-    @property
+    @cached_property
     def reals(self) -> dict[str, float]:
         """The real hyperparameters that are numbers."""
         return {o.name: v for o in self.rule.hyper if isinstance(o, Real) and (v := self.values[o.name]) is not None}
@@ -378,6 +382,26 @@ class Problem:
 
 
 @dataclass(frozen=True)
+class Constructor:
+    """What a foreign class takes and keeps beside what it computes.
+
+    ``order`` has all arguments as in the class's signature, and ``*`` before those that are given by name. ``beside`` has the arguments
+    that choose how a step is computed, with their defaults; ``fixed`` what the class writes into its parameter groups without an argument.
+    ``args`` maps arguments that make it another of the library's classes to our switch, as ``args`` of a binding does, ``spellings``
+    as those of a binding. ``synonyms`` has values of an argument that mean the same as another one. ``unset`` says what the class makes of
+    an argument that is None, from all of them.
+    """
+
+    order: tuple[str, ...]
+    beside: Mapping[str, Any]
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    args: Mapping[str, str] = field(default_factory=dict)
+    spellings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    synonyms: Mapping[str, Mapping[Any, Any]] = field(default_factory=dict)
+    unset: Mapping[str, Callable[[Mapping[str, Any]], Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Binding:
     """How one foreign class implements a rule.
 
@@ -388,7 +412,8 @@ class Binding:
     ``spellings`` says for a foreign argument what it calls our values, where it calls them something else. ``gradients`` is the layout in
     which it takes them: sparse gradients hold the entries that are not zero. ``also`` names further variants that it is asked for although
     it computes its own: a quirk says what that changes. ``only`` are values of hyperparameters that the class is for, where a library has
-    a class for each.
+    a class for each. ``counts``: whether its state holds a step count; ``early``: whether the state is there before the first step.
+    ``constructor`` says what else the class takes, where it is known.
     """
 
     name: str
@@ -405,6 +430,9 @@ class Binding:
     gradients: Literal["dense", "sparse"] = "dense"
     also: Mapping[str, str] = field(default_factory=dict)
     only: Mapping[str, Any] = field(default_factory=dict)
+    counts: bool = True
+    early: bool = False
+    constructor: Constructor | None = None
 
     def foreign(self, ours: str) -> str | None:
         """The argument that sets one of our hyperparameters or switches, or a part of it; None where there is none."""
@@ -569,8 +597,8 @@ class Ecosystem:
     """A foreign library: what it calls things, and its quirks.
 
     ``refusals`` holds what its constructors' errors say: class (empty for all of them), then a probe's id, kind or option (``*`` for any),
-    then a part of the message, in which ``{argument}`` stands for the foreign argument. ``dtypes`` are those that it computes in,
-    ``groups`` says whether parameters may have options of their own.
+    then a part of the message, in which ``{argument}`` stands for the foreign argument and ``{value}`` for what it was set to. ``dtypes``
+    are those that it computes in, ``groups`` says whether parameters may have options of their own.
     """
 
     name: str

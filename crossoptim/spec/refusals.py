@@ -165,6 +165,22 @@ def refusal(rule: Rule | Schedule, values: Mapping[str, Any]) -> str:
     return ""
 
 
+def said(table: Mapping[str, Mapping[str, str]], binding: Binding, probe: Probe) -> str:
+    """What a class says, by the probe's id, kind or option."""
+    return words(table, binding, (probe.id, probe.kind, probe.option, "*"), probe.value, binding.foreign(probe.option))
+
+
+def words(
+    table: Mapping[str, Mapping[str, str]], binding: Binding, keys: Sequence[str], value: Any = "", argument: str | None = None
+) -> str:
+    """What a class says, by the first of the keys that is known; what holds for all its library's classes stands under the empty name."""
+    for key in keys:
+        for name in (binding.name, ""):
+            if key in table.get(name, {}):
+                return table[name][key].format(argument=argument, value=value)
+    return ""
+
+
 def misplaced(optimizer: str, groups: Sequence[Sequence[str]]) -> str:
     """The specification's sentence about parameter groups; empty if every parameter has its place."""
     names = [name for group in groups for name in group]

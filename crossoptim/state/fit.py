@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from crossoptim.errors import HyperError
 from crossoptim.golden.json_text import compact
-from crossoptim.optim.base import exact_scalars
+from crossoptim.optim.scalars import exact_scalars
 from crossoptim.spec.model import Binding, Interval, Setting, shape_beside
 from crossoptim.state.saved import DTYPES, HISTORY, LENGTH, MEMORY, Saved, SavedGroup, param_key, state_key
 

@@ -11,7 +11,9 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from crossoptim.errors import StateError
-from crossoptim.optim.base import RuleOptimizer, read_setting
+from crossoptim.optim.base import RuleOptimizer
+from crossoptim.optim.held import STEP, key_of, new_count
+from crossoptim.optim.setting import read_setting
 from crossoptim.runners.request import arguments
 from crossoptim.spec.ecosystems.pytorch import pytorch
 from crossoptim.spec.expr import evaluate, parse
@@ -23,7 +25,6 @@ from crossoptim.state.saved import DTYPES, Saved
 Names = Mapping[str, Tensor] | Iterable[tuple[str, Tensor]]
 
 _TORCH = {binding.name: binding for binding in pytorch.bindings}
-_WITHOUT_COUNT = ("SGD", "Muon")
 _DTYPE_NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 
@@ -82,11 +83,12 @@ class TorchGroup:
 
     def options(self, now: Mapping[str, Any], setting: Setting) -> Iterator[tuple[str, Any]]:
         """A setting as options of the class."""
+        unset = self.binding.constructor.unset if self.binding.constructor else {}
         for key, value in arguments(setting, self.binding).items():
             if isinstance(now[key], Tensor):
                 yield key, now[key].new_tensor(value)
-            elif key == "max_eval" and value is None and not self.own:
-                yield key, setting.values["max_iter"] * 5 // 4  # which torch.optim.LBFGS works out when it is made
+            elif value is None and key in unset:
+                yield key, unset[key](setting.values)
             else:
                 yield key, tuple(value) if isinstance(value, list) else value
 
@@ -96,10 +98,7 @@ class TorchGroup:
 
     def _count(self, step: int) -> dict[str, Any]:
         """A step count as the library keeps it; empty where it keeps none."""
-        if self.own or self.binding.gradients == "sparse":
-            return {"step": step}
-        kind = torch.float64 if torch.get_default_dtype() == torch.float64 else torch.float32
-        return {} if self.binding.name in _WITHOUT_COUNT else {"step": torch.tensor(float(step), dtype=kind)}
+        return {STEP: new_count(self.binding, step)} if self.binding.counts else {}
 
 
 def torch_groups(optimizer: Optimizer, names: Names | None) -> list[TorchGroup]:
@@ -114,9 +113,10 @@ def torch_groups(optimizer: Optimizer, names: Names | None) -> list[TorchGroup]:
         options = {key: _plain(value) for key, value in group.items()}
         binding = _binding(optimizer, group)
         if isinstance(optimizer, RuleOptimizer):
-            rule = optimizer.rule
-            state, kept = {var.name: var.name for var in rule.state}, {var.name: var.name for var in rule.kept}
-            out.append(TorchGroup(named, optimizer.setting(options), binding, state, kept, own=True))
+            setting, rule = optimizer.setting(options), optimizer.rule
+            state = {var.name: key_of(binding, var.name) for var in rule.state}
+            kept = {var.name: key_of(binding, var.name) for var in rule.kept}
+            out.append(TorchGroup(named, setting, binding, state, kept, own=True))
         else:
             out.append(TorchGroup(named, read_setting(binding, options), binding, binding.state, binding.kept, own=False))
     return out

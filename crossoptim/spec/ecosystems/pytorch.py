@@ -4,6 +4,7 @@ from math import log, log1p
 from sys import float_info
 
 from crossoptim.spec.ecosystems import pytorch_input, pytorch_lbfgs, pytorch_schedules
+from crossoptim.spec.ecosystems.pytorch_constructors import DECOUPLED, constructed
 from crossoptim.spec.model import Binding, Ecosystem, Edit, GradientAfter, HalfPrecision, Precision, Quirk, Raises, StartsAs
 
 _ADAM: dict[str, str | tuple[str, ...]] = {
@@ -16,7 +17,6 @@ _ADAM: dict[str, str | tuple[str, ...]] = {
 }
 _ADAM_STATE = {"m": "exp_avg", "v": "exp_avg_sq", "v_max": "max_exp_avg_sq"}
 _ADAM_DEFAULTS = {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0, "amsgrad": False, "maximize": False}
-_DECOUPLED = {"decoupled_weight_decay": {"coupled": False, "decoupled": True}}
 
 pytorch = Ecosystem(
     name="pytorch",
@@ -25,13 +25,14 @@ pytorch = Ecosystem(
     package="torch",
     schedules=pytorch_schedules.SCHEDULES,
     refusals=pytorch_input.REFUSALS,
-    bindings=(
+    bindings=constructed(
         Binding(
             "SGD",
             rule="sgd",
             args={k: k for k in ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")},
             defaults={"lr": 1e-3, "momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0, "nesterov": False, "maximize": False},
             state={"velocity": "momentum_buffer"},
+            counts=False,
             source="torch/optim/sgd.py: _single_tensor_sgd",
         ),
         Binding(
@@ -69,6 +70,7 @@ pytorch = Ecosystem(
                 "maximize": False,
             },
             state={"v": "sum"},
+            early=True,
             source="torch/optim/adagrad.py: _single_tensor_adagrad",
         ),
         Binding(
@@ -141,7 +143,7 @@ pytorch = Ecosystem(
             },
             state={"m": "exp_avg", "v": "exp_avg_sq"},
             kept={"mu_product": "mu_product"},
-            spellings=_DECOUPLED,
+            spellings=DECOUPLED,
             source="torch/optim/nadam.py: _single_tensor_nadam",
         ),
         Binding(
@@ -164,7 +166,7 @@ pytorch = Ecosystem(
                 "maximize": False,
             },
             state={"m": "exp_avg", "v": "exp_avg_sq"},
-            spellings=_DECOUPLED,
+            spellings=DECOUPLED,
             source="torch/optim/radam.py: _single_tensor_radam",
         ),
         Binding(
@@ -216,6 +218,7 @@ pytorch = Ecosystem(
                 "adjust_lr_fn": None,
             },
             state={"momentum_buffer": "momentum_buffer"},
+            counts=False,
             spellings={"adjust_lr_fn": {"original": None, "match_rms_adamw": "match_rms_adamw"}},
             bounds={"momentum": "[0, inf)", "eps": "(-inf, inf)", "ns_steps": "(-inf, inf)"},
             source="torch/optim/_muon.py: _single_tensor_muon",

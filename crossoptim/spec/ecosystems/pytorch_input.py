@@ -12,6 +12,11 @@ _ALL = (
     "Adafactor", "Muon",
 )  # fmt: skip
 
+_ADAM = {
+    "mixed tensors": "{argument} must be either both floats or both Tensors",
+    "foreach tensor": "{argument} as a Tensor is not supported for capturable=False and foreach=True",
+}
+
 REFUSALS = {
     **PYTORCH_REFUSALS,
     "": {
@@ -25,6 +30,15 @@ REFUSALS = {
         "beta2": "Invalid beta parameter at index 1",
         "eps": "Invalid epsilon value",
         "*": "Invalid {argument} value",
+        "tensor": "Tensor {argument} must be 1-element",
+        "foreach and fused": "`fused` and `foreach` cannot be `True` together",
+        "differentiable and fused": "`fused` does not support `differentiable`",
+    },
+    "Adam": _ADAM,
+    "AdamW": _ADAM,
+    "SparseAdam": {
+        "sparse": "SparseAdam requires dense parameter tensors",
+        "complex": "SparseAdam does not support complex parameters",
     },
     "SGD": {"constraint": "Nesterov momentum requires a momentum and zero dampening"},
     "Adafactor": {
@@ -39,9 +53,13 @@ REFUSALS = {
         "lr": "Learning rate should be >= 0",
         "momentum": "momentum should be >= 0",
         "weight_decay": "weight decay should be >= 0",
-        "adjust_lr_fn": "Adjust learning rate function text is not supported",
+        "adjust_lr_fn": "Adjust learning rate function {value} is not supported",
+        "shape": "Muon only supports 2D parameters",
     },
-    "LBFGS": {"max_iter=text": "unsupported operand type(s) for //"},
+    "LBFGS": {
+        "max_iter=text": "unsupported operand type(s) for //",
+        "groups": "LBFGS doesn't support per-parameter options (parameter groups)",
+    },
     "Rprop": {"eta_minus": "Invalid eta values", "eta_plus": "Invalid eta values"},
 }
 

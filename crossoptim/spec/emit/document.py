@@ -125,9 +125,13 @@ def ecosystem_document(ecosystem: Ecosystem, quirk_cases: Mapping[str, Sequence[
     }
 
 
+_UNTOLD = ("name", "counts", "early", "constructor")
+"""What only a class made after another one needs to know of it."""
+
+
 def binding_document(binding: Binding) -> dict[str, Any]:
     """One foreign class."""
-    data = {key: value for key, value in asdict(binding).items() if key != "name"}
+    data = {key: value for key, value in asdict(binding).items() if key not in _UNTOLD}
     return {key: list(value) if isinstance(value, tuple) else value for key, value in data.items()}
 
 
