@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
 
 Shape = tuple[int, ...]
 
@@ -43,3 +46,12 @@ WORKLOADS: dict[str, tuple[Shape, ...]] = {
     "resnet50": tuple(_resnet50()),
     "gpt2": tuple(_gpt2()),
 }
+
+
+def parameters(shapes: Sequence[Shape], dtype: torch.dtype, device: str = "cpu") -> list[Tensor]:
+    """Leaves of these shapes with gradients: random numbers, the same ones each time."""
+    draw = torch.Generator().manual_seed(0)
+    params = [torch.randn(shape, generator=draw, dtype=dtype).to(device).requires_grad_() for shape in shapes]
+    for p in params:
+        p.grad = torch.randn(p.shape, generator=draw, dtype=dtype).to(device)
+    return params
