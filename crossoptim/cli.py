@@ -343,15 +343,15 @@ def generate(
     ] = None,
     verify: Annotated[bool, typer.Option("--verify", help="Write nothing; exit 1 if a file would change.")] = False,
 ) -> None:
-    """Generate the code that follows from the specification: the R package's optimizers for R torch.
+    """Generate the code that follows from the specification: the R package's optimizers for R torch, type stubs of ours for torch.
 
     Example:
       crossoptim generate --verify
     """
     from crossoptim.check.result import plural
+    from crossoptim.generated import GENERATED, outdated
     from crossoptim.golden.fixture import root
     from crossoptim.golden.json_text import write_whole
-    from crossoptim.spec.emit.generated import GENERATED, outdated
 
     folder = output or root().parent
     for name in GENERATED:
@@ -615,17 +615,24 @@ def bench(
     ] = None,
     dtype: Annotated[list[str] | None, typer.Option("--dtype", metavar="GLOB", help="float32 or float64. Repeatable.")] = None,
     rounds: Annotated[int, typer.Option(min=1, metavar="N", help="How many steps are timed.")] = 20,
-    threads: Annotated[int | None, typer.Option(min=1, metavar="N", help="How many threads (default: torch's choice).")] = None,
+    threads: Annotated[
+        list[int] | None, typer.Option("--threads", min=1, metavar="N", help="How many threads (default: torch's choice). Repeatable.")
+    ] = None,
+    device: Annotated[str, typer.Option("--device", metavar="DEVICE", help="Where the tensors are: cpu, cuda.")] = "cpu",
+    others: Annotated[bool, typer.Option("--others/--no-others", help="Also the libraries beside torch that are installed.")] = True,
+    start: Annotated[bool, typer.Option("--start/--no-start", help="Also first steps and memory, in processes of their own.")] = True,
     json_file: JsonFile = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="The table as Markdown.")] = False,
 ) -> None:
-    """Time a step of our elementwise optimizers beside torch's forms of them, in milliseconds: medians, each round one step of everybody.
+    """Time a step of our elementwise optimizers beside torch's forms of them and other libraries, in milliseconds.
 
-    "Of a plain loop" is the speed of one pass that reads and writes the same tensors and only adds.
+    Times are medians over rounds, each one step of ours and one of theirs; a ratio is theirs to ours. "Of a plain loop" is the speed of
+    one pass that reads and writes the same tensors and only adds. "First step" is that on a new machine, and after the kernel is kept.
+    "Beyond tensors" is the peak of the memory above parameters, gradients and state. optax takes all processors, whatever --threads is.
 
     Examples:
       crossoptim bench -s Adam -w 1x10M -w 100x1000
-      crossoptim bench --dtype float32 --json bench.json
+      crossoptim bench -s AdamW --dtype float32 --threads 1 --threads 2 --json bench.json
     """
     import torch
 
@@ -637,20 +644,20 @@ def bench(
     names = _selected(optimizers(), select, "optimizer")
     loads = _selected(list(WORKLOADS), workload, "workload")
     dtypes = _selected(["float32", "float64"], dtype, "dtype")
-    wanted = [(name, load, kind) for load in loads for kind in dtypes for name in names]
     before = torch.get_num_threads()
-    torch.set_num_threads(threads or before)
+    wanted = [(name, load, kind, n) for load in loads for kind in dtypes for name in names for n in threads or [before]]
     try:
         with _progress("bench", len(wanted)) as (tick, _):
             figures = []
-            for name, load, kind in wanted:
+            for name, load, kind, n in wanted:
                 tick(f"{name} {load} {kind}")
-                figures.append(measured(name, load, kind, rounds))
-        data = report.report(figures)
+                torch.set_num_threads(n)
+                figures.append(measured(name, load, kind, rounds, device, others, start))
     finally:
         torch.set_num_threads(before)
-    _emit(data, json_file)
-    _print_rows(list(report.rows(figures)), _screen(json_file), markdown, left=3)
+    _emit(report.report(figures), json_file)
+    _print_rows(report.rows(figures), _screen(json_file), markdown, left=3)
+    _screen(json_file).print(f"\n{report.caption(figures)}", soft_wrap=True, markup=False)
 
 
 @app.command()
@@ -740,6 +747,51 @@ def report_bug(
     _write(output, lambda: report.body)
     if output is None and json_file != "-":
         to.print(report.body, end="", soft_wrap=True, markup=False)
+
+
+@app.command()
+def study(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="The study (default: list them).")] = None,
+    runner: Runners = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", file_okay=False, help="Save the pictures there, as PNG and SVG (needs matplotlib)."),
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Repeat an experiment of a tutorial or book on optimizers: its table, and its picture.
+
+    It runs on the specification's reference. With --runner the tables and pictures are those of the first one named, and another table
+    says how far each of them is from the reference.
+
+    Examples:
+      crossoptim study
+      crossoptim study ravine --out pictures
+      crossoptim study learning-rate -r torch-single -r r-torch
+    """
+    from crossoptim.check.result import plural
+    from crossoptim.golden.json_text import write_whole
+    from crossoptim.studies import all_studies, get_study
+    from crossoptim.studies.descend import asked, descents
+    from crossoptim.studies.draw import files
+    from crossoptim.studies.outcome import Outcome
+
+    to = _screen(json_file)
+    if name is None:
+        rows = [{"name": each.name, "title": each.title, "sources": list(each.sources)} for each in all_studies().values()]
+        _emit(rows, json_file)
+        screen.print_rows(rows, to)
+        return
+    chosen, names = get_study(name), asked(runner)
+    with _progress("study", len(names) * len(chosen.runs)) as (tick, _):
+        outcome = Outcome(chosen, descents(chosen, names, tick))
+        drawn = files(chosen.pictures, outcome.shown) if folder else {}
+    _emit(outcome.as_json(), json_file)
+    outcome.print(to)
+    if folder:
+        for file, content in drawn.items():
+            write_whole(folder / file, content)
+        to.print(f"\n{plural(len(drawn), 'file')} in {folder}", soft_wrap=True, markup=False)
 
 
 @app.command()

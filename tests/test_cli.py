@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import jsonschema
 import pytest
@@ -23,6 +23,7 @@ from crossoptim.check.reports.table import print_attention, print_table
 from crossoptim.check.result import Result
 from crossoptim.check.verdict import Judgement
 from crossoptim.cli import KINDS, app, main
+from crossoptim.errors import UnavailableError
 from crossoptim.golden import fixture
 from crossoptim.golden.cases import all_cases
 from crossoptim.golden.export import every_case, read_manifest
@@ -42,7 +43,7 @@ HAVE_RECORDINGS = ", ".join(recorded_implementations(root()))
 RECORDED = ("check", "--source", "recorded", "-r", "r-torch")
 COMMANDS = [
     "list", "show", "export", "generate", "check", "diagnose", "record", "quirks", "report-bug", "power", "sharpness", "bench",
-    "serve",
+    "study", "serve",
 ]  # fmt: skip
 
 
@@ -98,15 +99,25 @@ def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> C
         ("flags", list(FLAGS)),
     ],
 )
-def test_list_names_everything(cli: Cli, kind: str, names: list[str], tmp_path: Path) -> None:
+def test_list_names_everything(cli: Cli, kind: str, names: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if kind == "implementations":  # starting each of them takes seconds; their own tests do
+        monkeypatch.setattr("crossoptim.runners.registry.r_child", _absent)
+        monkeypatch.setattr("crossoptim.runners.registry.adapter_child", _absent)
     table = cli("list", kind, "--json", str(tmp_path / "rows.json"))
     assert (table.code, table.err) == (0, "")
     assert names[0].split("/")[0] in table.out
     rows = json.loads((tmp_path / "rows.json").read_text())
     assert [row.get("name") or row.get("id") for row in rows] == names
-    if kind != "implementations":  # which takes seconds: each of them is started
-        assert cli("list", kind).out == table.out
-        assert json.loads(cli("list", kind, "--json", "-").out) == rows
+    assert cli("list", kind).out == table.out
+    assert json.loads(cli("list", kind, "--json", "-").out) == rows
+    if kind == "implementations":
+        recorded = recorded_implementations(root())
+        outside = {i.name: "recorded" if i.name in recorded else "missing: not asked" for i in IMPLEMENTATIONS.values() if not i.module}
+        assert {row["name"]: row["here"] for row in rows} == {**dict.fromkeys(IMPLEMENTATIONS, "live"), **outside}
+
+
+def _absent(*_: object) -> NoReturn:
+    raise UnavailableError("not asked")
 
 
 def test_every_kind_is_tested_above_and_the_first_is_the_default(cli: Cli) -> None:
@@ -374,7 +385,7 @@ def test_export_writes_where_and_what_it_is_told(cli: Cli, tmp_path: Path) -> No
         (("show", "ravine", "--latex"), "--latex: ravine has no equation (expected an optimizer or a case)"),
         (("check", "-s", "sgd/plain-ravine-f46"), "case 'sgd/plain-ravine-f46' does not exist (did you mean 'sgd/plain-ravine-f64'?)"),
         (("check", "-s", "nothing*"), "--select 'nothing*' matches no case (crossoptim list cases)"),
-        (("check", "-r", "rtorch"), "runner 'rtorch' does not exist (did you mean 'r-torch'?)"),
+        (("check", "-r", "r-troch"), "runner 'r-troch' does not exist (did you mean 'r-torch'?)"),
         (("check", "--timeout", "0"), "timeout 0 is not positive (expected seconds)"),
         (("check", "--ignore-quirk", "none/such"), "quirk 'none/such' does not exist"),
         (("check", "--command", ""), "command is empty"),
