@@ -11,13 +11,13 @@ from typing import Any, ClassVar
 import torch
 from torch.optim.optimizer import ParamsT
 
-from crossoptim.errors import ArgumentError, HyperError, UnsupportedError
+from crossoptim.errors import ArgumentError, HyperError
 from crossoptim.optim import eager
 from crossoptim.optim.batch import Batch
 from crossoptim.optim.held import STEP, Age, Held, Member, age_of, key_of, new_count
 from crossoptim.optim.held import tensors as state_tensors
 from crossoptim.optim.namespace import Tensors
-from crossoptim.optim.refusal import check_machine, check_tensors, with_torchs
+from crossoptim.optim.refusal import check_gradient, check_machine, check_tensors, with_torchs
 from crossoptim.optim.scalars import exact_scalars
 from crossoptim.optim.setting import Reader
 from crossoptim.optim.signature import PARAMS, documentation, left_open, signature
@@ -131,11 +131,8 @@ class RuleOptimizer(torch.optim.Optimizer):
         """A parameter's gradient; refused before anything changes."""
         grad = p.grad
         assert grad is not None
-        if self.rule.kind == "reducing" and p.is_complex():
-            name = self.binding.name
-            raise UnsupportedError(f"{name}: a parameter is complex (expected a real one) ({name} does not support complex parameters)")
-        if grad.layout is not torch.strided:
-            eager.check_layout(self.binding.name, setting, grad)
+        if grad.layout is not torch.strided or p.is_complex():
+            check_gradient(self.binding, setting, p, grad)
         return grad
 
     def _step(self, number: int, setting: Setting, params: list[torch.Tensor], grads: list[torch.Tensor]) -> None:

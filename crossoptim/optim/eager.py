@@ -30,29 +30,6 @@ BACKEND = "inductor"
 BUNDLE = 8
 """Parameters to a call of what is compiled: with fewer the calls take longer, with more the compiler does."""
 
-_SPARSE = ("sgd", "adagrad", "sparse_adam")  # the rules whose optimizers take sparse gradients in torch
-
-
-def check_layout(optimizer: str, setting: Setting, grad: Tensor) -> None:
-    """Refuse a gradient that is not dense where the rule cannot take it, with what PyTorch says of it.
-
-    Args:
-        optimizer: the name of the class.
-        setting: of the parameter's group.
-        grad: the gradient.
-
-    Raises:
-        UnsupportedError: for a sparse gradient that the rule does not take, or another layout.
-    """
-    if not grad.is_sparse:
-        raise UnsupportedError(f"{optimizer}: a gradient has layout {grad.layout} (expected torch.strided or torch.sparse_coo)")
-    if setting.rule.name not in _SPARSE:
-        known = f"{optimizer} does not support sparse gradients"
-        theirs = "Adam does not support sparse gradients, please consider SparseAdam instead" if setting.rule.name == "adam" else known
-        raise UnsupportedError(f"{optimizer}: a gradient is sparse (expected a dense one) ({theirs})")
-    if setting.values.get("weight_decay"):
-        theirs = "weight_decay option is not compatible with sparse gradients"
-        raise UnsupportedError(f"{optimizer}: a gradient is sparse (expected a dense one, or weight_decay = 0) ({theirs})")
 
 
 def as_real(x: Tensor) -> Tensor:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from crossoptim.errors import ArgumentError, HyperError, UnsupportedError
 from crossoptim.spec.ecosystems.pytorch_input import REFUSALS
-from crossoptim.spec.model import Binding, Hyper, Interval, Real, Switch
+from crossoptim.spec.model import Binding, Hyper, Interval, Real, Setting, Switch
 from crossoptim.spec.refusals import words
 from crossoptim.spec.rules import get_rule
 
@@ -65,6 +66,34 @@ def check_machine(binding: Binding, options: Mapping[str, Any]) -> None:
             raise UnsupportedError(with_torchs(binding, sentence, f"{first} and {second}"))
     if "capturable" in on:
         raise UnsupportedError(f"{binding.name}: capturable = True is not supported (expected False; torch.compile takes the step whole)")
+
+
+_SPARSE = ("sgd", "adagrad", "sparse_adam")
+"""The rules whose optimizers take sparse gradients in PyTorch."""
+
+
+def check_gradient(binding: Binding, setting: Setting, p: Tensor, grad: Tensor) -> None:
+    """Refuse a gradient that the rule cannot take.
+
+    Raises:
+        UnsupportedError: for a sparse one, or one of another layout than torch.strided, or a complex one where the rule reduces.
+    """
+    name = binding.name
+    if setting.rule.kind == "reducing" and p.is_complex():
+        _unsupported(binding, f"{name}: a parameter is complex (expected a real one)", "complex parameter")
+    if grad.layout is torch.strided:
+        return
+    if not grad.is_sparse:
+        raise UnsupportedError(f"{name}: a gradient has layout {grad.layout} (expected torch.strided or torch.sparse_coo)")
+    if setting.rule.name not in _SPARSE:
+        _unsupported(binding, f"{name}: a gradient is sparse (expected a dense one)", "sparse gradient")
+    if setting.values.get("weight_decay"):
+        sentence = f"{name}: a gradient is sparse (expected a dense one, or weight_decay = 0)"
+        _unsupported(binding, sentence, "decayed sparse gradient")
+
+
+def _unsupported(binding: Binding, sentence: str, key: str) -> None:
+    raise UnsupportedError(with_torchs(binding, sentence, key, argument=binding.name))
 
 
 def check_tensors(binding: Binding, options: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ _ALL = (
 )  # fmt: skip
 
 _ADAM = {
+    "sparse gradient": "Adam does not support sparse gradients, please consider SparseAdam instead",
     "mixed tensors": "{argument} must be either both floats or both Tensors",
     "foreach tensor": "{argument} as a Tensor is not supported for capturable=False and foreach=True",
 }
@@ -30,6 +31,9 @@ REFUSALS = {
         "beta2": "Invalid beta parameter at index 1",
         "eps": "Invalid epsilon value",
         "*": "Invalid {argument} value",
+        "sparse gradient": "{argument} does not support sparse gradients",
+        "decayed sparse gradient": "weight_decay option is not compatible with sparse gradients",
+        "complex parameter": "{argument} does not support complex parameters",
         "tensor": "Tensor {argument} must be 1-element",
         "foreach and fused": "`fused` and `foreach` cannot be `True` together",
         "differentiable and fused": "`fused` does not support `differentiable`",
