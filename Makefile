@@ -9,6 +9,9 @@ export TORCH
 # R is found as the runners find it: on PATH, else in R_HOME.
 export PATH := $(PATH)$(if $(R_HOME),:$(R_HOME)/bin)
 
+# Hundreds of short Pythons read what the first one compiled.
+unexport PYTHONDONTWRITEBYTECODE
+
 BIN := .venv/bin
 R_TESTS := testthat::test_dir("r/tests/testthat", package = "crossoptim", load_package = "installed", \
 	reporter = "check", stop_on_warning = TRUE)
@@ -65,4 +68,4 @@ test-python: setup ## pytest (ARGS="-k adam")
 
 clean: ## Remove all that make has made, .venv too
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	find crossoptim tests -name __pycache__ -prune -exec rm -rf {} +
+	find crossoptim tests docs -name __pycache__ -prune -exec rm -rf {} +

@@ -24,7 +24,7 @@ from crossoptim.quirks.departure import depart
 from crossoptim.quirks.effect import effect
 from crossoptim.quirks.pages import INDEX, index, linked, page, path_of
 from crossoptim.quirks.reproduction import Reproduction, reproduction
-from crossoptim.quirks.showing import golden_case, showing
+from crossoptim.quirks.showing import ecosystem_of, golden_case, showing
 from crossoptim.spec.ecosystems import all_quirks
 from crossoptim.spec.model import Quirk
 from crossoptim.spec.refusals import InputQuirk
@@ -39,8 +39,8 @@ RSCRIPT = shutil.which("Rscript")
 
 def of(language: str) -> list[Quirk]:
     """The quirks of PyTorch, or of R torch; tests/test_adapters.py runs the programs of other libraries."""
-    told = {quirk.id: reproduction(quirk) for quirk in all_quirks().values()}
-    return [all_quirks()[key] for key, t in told.items() if t and (t.dialect.package, t.dialect.language) == ("torch", language)]
+    libraries = {quirk.id: ecosystem_of(quirk) for quirk in all_quirks().values()}
+    return [all_quirks()[key] for key, e in libraries.items() if (e.package, e.language) == ("torch", language)]
 
 
 def told_of(quirk: Quirk) -> Reproduction:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 
 import pytest
 
-from crossoptim.errors import UnavailableError
 from crossoptim.golden.case import Case
 from crossoptim.golden.cases import all_cases, get_case
 from crossoptim.golden.fixture import root
@@ -24,14 +23,9 @@ OPTIMIZERS = list(dict.fromkeys(case.optimizer for case in all_cases().values() 
 LOOKAHEAD = ("sgd/lookahead", "schedule_free_sgd/plain", "schedule_free_adamw/plain")
 
 
-@pytest.fixture(scope="module")
-def runners() -> Iterator[Runners]:
-    with Runners("rscript") as made:
-        try:
-            made[OURS.name].describe()
-        except UnavailableError as missing:
-            pytest.skip(str(missing))
-        yield made
+@pytest.fixture
+def runners(r_transports: Mapping[str, Runners]) -> Runners:
+    return r_transports["rscript"]
 
 
 def spread(optimizer: str) -> list[Case]:

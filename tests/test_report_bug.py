@@ -17,18 +17,21 @@ from typer.testing import CliRunner
 
 import crossoptim.optim
 from crossoptim.cli import app
+from crossoptim.quirks.dialects import dialect_of
 from crossoptim.quirks.report import BugReport, ChoiceError, bug_report
-from crossoptim.quirks.reproduction import reproduction
-from crossoptim.spec.ecosystems import all_quirks, get_ecosystem
+from crossoptim.quirks.reproduction import runs
+from crossoptim.quirks.showing import ecosystem_of
+from crossoptim.spec.ecosystems import all_quirks
 from crossoptim.spec.model import Quirk
 
 BESIDE_OTHERS = ["pytorch/asgd/foreach-float32-step-size", "pytorch/nadam/loaded-momentum-product"]
 """Defects beside float32 numbers that PyTorch chose: mended, it would give numbers that are not the equation's."""
 INDEX = "r-torch/sgd/weight-decay-adds-index"
 RSCRIPT = shutil.which("Rscript")
-DEFECTS = {quirk.id: told for quirk in all_quirks().values() if quirk.kind == "defect" and (told := reproduction(quirk)) and told.runs}
-PYTORCH = [name for name, told in DEFECTS.items() if (told.dialect.package, told.dialect.language) == ("torch", "Python")]
-R_TORCH = [name for name, told in DEFECTS.items() if told.dialect.language == "R"]
+LIBRARIES = {q.id: ecosystem_of(q) for q in all_quirks().values() if q.kind == "defect" and runs(q)}
+DEFECTS = [q for q, library in LIBRARIES.items() if dialect_of(library)]
+PYTORCH = [q for q in DEFECTS if (LIBRARIES[q].package, LIBRARIES[q].language) == ("torch", "Python")]
+R_TORCH = [q for q in DEFECTS if LIBRARIES[q].language == "R"]
 
 
 def run(test: str) -> None:
@@ -42,11 +45,8 @@ def run(test: str) -> None:
 
 
 def corrected(report: BugReport) -> str:
-    """The test with this project's optimizer in the library's place; its paths are one."""
+    """The test with this project's optimizer in the library's place: its state has the same names, its paths are one."""
     text = re.sub(r", (foreach|fused)=True", "", report.test)
-    (keys,) = (b.state for b in get_ecosystem("pytorch").bindings if b.name == DEFECTS[report.id].class_name)
-    for ours, theirs in keys.items():
-        text = text.replace(f'["{theirs}"]', f'["{ours}"]')
     return text.replace("torch.optim.", "crossoptim.optim.").replace("import torch\n", "import torch\nimport crossoptim.optim\n", 1)
 
 
@@ -56,7 +56,7 @@ def test_a_test_of_pytorch_fails_where_the_defect_is(quirk: str) -> None:
         run(bug_report(quirk).test)
 
 
-CORRECTED = [q for q in PYTORCH if DEFECTS[q].class_name in crossoptim.optim.__all__ and q not in BESIDE_OTHERS]
+CORRECTED = [q for q in PYTORCH if all_quirks()[q].bindings[0] in crossoptim.optim.__all__ and q not in BESIDE_OTHERS]
 
 
 @pytest.mark.parametrize("quirk", CORRECTED)
@@ -66,13 +66,13 @@ def test_a_test_of_pytorch_passes_where_it_is_corrected(quirk: str) -> None:
 
 def test_a_report_of_pytorch_holds_a_file_that_pytest_runs(tmp_path: Path) -> None:
     report = bug_report("pytorch/adagrad/group-start-ignored")
-    for name, text, code in (("test_theirs.py", report.test, 1), ("test_ours.py", corrected(report), 0)):
-        (tmp_path / name).write_text(text)
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", name]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
-        assert done.returncode == code, done.stdout
-        if code:
-            assert "Tensor-likes are not close" in done.stdout
+    (tmp_path / "test_theirs.py").write_text(report.test)
+    (tmp_path / "test_ours.py").write_text(corrected(report))
+    command = [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 1 and "1 failed, 1 passed" in done.stdout, done.stdout
+    assert "PASSED test_ours.py" in done.stdout and "FAILED test_theirs.py" in done.stdout
+    assert "Tensor-likes are not close" in done.stdout
 
 
 R_RUNNER = """
@@ -113,13 +113,17 @@ def run_r(folder: Path, tests: dict[str, str]) -> dict[str, tuple[int, int]]:
 
 
 @pytest.fixture(scope="session")
-def theirs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, int]]:
-    return run_r(tmp_path_factory.mktemp("report") / "theirs", {quirk: bug_report(quirk).test for quirk in R_TORCH})
+def in_r(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, int]]:
+    """What became of the tests of R torch by quirk, and of those with our optimizers as ``ours quirk`` where these are installed."""
+    tests = {quirk: bug_report(quirk).test for quirk in R_TORCH}
+    if RSCRIPT and (Path(own_library().split(os.pathsep)[0]) / "crossoptim").is_dir():
+        tests |= {f"ours {quirk}": corrected_in_r(bug_report(quirk)) for quirk in CORRECTED_IN_R}
+    return run_r(tmp_path_factory.mktemp("report") / "tests", tests)
 
 
 @pytest.mark.parametrize("quirk", R_TORCH)
-def test_a_test_of_r_torch_fails_where_the_defect_is(quirk: str, theirs: dict[str, tuple[int, int]]) -> None:
-    assert theirs[quirk][1] >= 1
+def test_a_test_of_r_torch_fails_where_the_defect_is(quirk: str, in_r: dict[str, tuple[int, int]]) -> None:
+    assert in_r[quirk][1] >= 1
 
 
 def corrected_in_r(report: BugReport) -> str:
@@ -127,22 +131,14 @@ def corrected_in_r(report: BugReport) -> str:
     return re.sub(r"\boptim_(?:ignite_)?(\w+)\(", r"crossoptim::optim_\1(", report.test)
 
 
-CORRECTED_IN_R = [quirk for quirk in R_TORCH if DEFECTS[quirk].class_name.startswith("optim_")]
-
-
-@pytest.fixture(scope="session")
-def ours(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, int]]:
-    probe = [RSCRIPT or "Rscript", "-e", 'cat(requireNamespace("crossoptim", quietly = TRUE))']
-    environment = {**os.environ, "R_LIBS": own_library()}
-    if RSCRIPT is None or "TRUE" not in subprocess.run(probe, capture_output=True, text=True, check=False, env=environment).stdout:
-        pytest.skip("the R package crossoptim is not installed (make setup)")
-    tests = {quirk: corrected_in_r(bug_report(quirk)) for quirk in CORRECTED_IN_R}
-    return run_r(tmp_path_factory.mktemp("report") / "ours", tests)
+CORRECTED_IN_R = [quirk for quirk in R_TORCH if all_quirks()[quirk].bindings[0].startswith("optim_")]
 
 
 @pytest.mark.parametrize("quirk", CORRECTED_IN_R)
-def test_a_test_of_r_torch_passes_where_it_is_corrected(quirk: str, ours: dict[str, tuple[int, int]]) -> None:
-    expectations, failed = ours[quirk]
+def test_a_test_of_r_torch_passes_where_it_is_corrected(quirk: str, in_r: dict[str, tuple[int, int]]) -> None:
+    if f"ours {quirk}" not in in_r:
+        pytest.skip("the R package crossoptim is not installed (make setup)")
+    expectations, failed = in_r[f"ours {quirk}"]
     assert expectations >= 1 and failed == 0
 
 

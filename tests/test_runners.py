@@ -29,7 +29,7 @@ from crossoptim.runners.request import Mode, read_trajectory
 
 FAKES = Path(__file__).parent / "fakes"
 TORCH = [name for name, i in IMPLEMENTATIONS.items() if i.module and i.ecosystem == "pytorch"]
-LOCAL = [name for name, i in IMPLEMENTATIONS.items() if i.module]
+LOCAL = [name for name, i in IMPLEMENTATIONS.items() if i.module and not i.imitates]
 
 CASES = {
     case.id: case
@@ -167,7 +167,7 @@ def test_resuming_changes_nothing() -> None:
 def test_the_columns_of_the_report_have_a_fixed_order() -> None:
     assert list(IMPLEMENTATIONS) == [
         "reference", "crossoptim", "crossoptim-eager", "torch-single", "torch-foreach", "torch-fused", "base-r", "r-torch",
-        "r-torch-ignite", "r-crossoptim", "optax", "keras", "tfjs",
+        "r-torch-ignite", "r-crossoptim", "rtorch", "rtorch-0.17", "rtorch-ignite", "rtorch-ignite-0.17", "optax", "keras", "tfjs",
     ]  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -14,7 +14,7 @@ from test_schedules import CASES, by_case, in_floats
 from crossoptim.check.schedules import ScheduleJudge
 from crossoptim.check.verdict import Judgement
 from crossoptim.cli import app
-from crossoptim.errors import FixtureError, HyperError, UnavailableError
+from crossoptim.errors import FixtureError, HyperError
 from crossoptim.golden.export import read_manifest
 from crossoptim.golden.fixture import VERSION, root
 from crossoptim.golden.json_text import compact, write_whole
@@ -23,7 +23,6 @@ from crossoptim.golden.schedules.cases import get_schedule_case
 from crossoptim.golden.schedules.rates import Rates, golden, predict
 from crossoptim.runners import schedules
 from crossoptim.runners.campaign import Campaign
-from crossoptim.runners.r import TRANSPORTS
 from crossoptim.runners.registry import IMPLEMENTATIONS, Runners, local_runner
 from crossoptim.spec.ecosystems import get_ecosystem
 from crossoptim.spec.expr import BINARY, Expr, call, number, parse, rebuild, text, walk
@@ -285,41 +284,27 @@ def test_a_recording_is_checked(tmp_path: Any) -> None:
     assert schedules.load_recorded(tmp_path / "none.json", case, golden(case)) is None
 
 
-@pytest.fixture(scope="module")
-def transports() -> Iterator[dict[str, Runners]]:
-    made = {transport: Runners(transport) for transport in TRANSPORTS}
-    try:
-        for runners in made.values():
-            runners["r-torch"].describe()
-        yield made
-    except UnavailableError as missing:
-        pytest.skip(str(missing))
-    finally:
-        for runners in made.values():
-            runners.close()
-
-
-def test_r_torch_live_gives_the_same_bits_by_both_transports_and_these_are_as_expected(transports: dict[str, Runners]) -> None:
+def test_r_torch_live_gives_the_same_bits_by_both_transports_and_these_are_as_expected(r_transports: Mapping[str, Runners]) -> None:
     r_torch = IMPLEMENTATIONS["r-torch"]
     for case in CASES:
         if schedules.unsupported(r_torch, case):
             continue
         request = schedules.request(r_torch, case)
-        answers = [runners["r-torch"].run(request) for runners in transports.values()]
+        answers = [runners["r-torch"].run(request) for runners in r_transports.values()]
         without_trace = [{key: value for key, value in answer.items() if key != "traceback"} for answer in answers]
         assert without_trace[0] == without_trace[1], case.id
         found = schedules.judgement(case, golden(case), schedules.quirks_of(r_torch, case.schedule), answers[0], "r-torch")
         assert found.expected, f"{case.id}: {found.reason}"
 
 
-def test_r_says_what_it_lacks(transports: dict[str, Runners]) -> None:
-    runner = transports["rscript"]["r-torch"]
+def test_r_says_what_it_lacks(r_transports: Mapping[str, Runners]) -> None:
+    runner = r_transports["rscript"]["r-torch"]
     request = schedules.request(IMPLEMENTATIONS["r-torch"], get_schedule_case("schedules/step/halves"))
     stairs = runner.run({**request, "schedule": {"name": "lr_stairs", "arguments": {}}})
     assert stairs["outcome"] == "unsupported" and "has no lr_stairs" in stairs["reason"]
     named = runner.run({**request, "schedule": {"name": "lr_step", "arguments": {"gama": 1}}})
     assert named == {"outcome": "unsupported", "reason": "lr_step has no argument gama"}
-    base = transports["rscript"]["base-r"].run(request)
+    base = r_transports["rscript"]["base-r"].run(request)
     assert base == {"outcome": "unsupported", "reason": "base-r has no schedules"}
 
 

@@ -17,7 +17,7 @@ from crossoptim.golden.trajectory import golden
 from crossoptim.runners.registry import IMPLEMENTATIONS, get_implementation
 from crossoptim.runners.serve import Server, serve
 
-LOCAL = [name for name, i in IMPLEMENTATIONS.items() if i.module]
+LOCAL = [name for name, i in IMPLEMENTATIONS.items() if i.module and not i.imitates]
 CASE = Case("adam/serve", "adam", {"lr": 0.25, "beta1": 0.5, "beta2": 0.75, "eps": 0.5}, "injected", "float64", "", steps=6)
 GOLDEN = golden(CASE)
 OPEN = {

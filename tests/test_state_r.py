@@ -16,7 +16,6 @@ import pytest
 import relay
 
 from crossoptim.check.verdict import Judgement
-from crossoptim.errors import UnavailableError
 from crossoptim.golden.case import Case
 from crossoptim.golden.evaluations import read_evaluations
 from crossoptim.golden.json_text import compact
@@ -24,7 +23,7 @@ from crossoptim.golden.reference import DTYPES
 from crossoptim.golden.row import flat
 from crossoptim.golden.trajectory import Trajectory, initial_params
 from crossoptim.runners.r import installation
-from crossoptim.runners.registry import IMPLEMENTATIONS, Runners
+from crossoptim.runners.registry import IMPLEMENTATIONS
 from crossoptim.runners.request import objective_text
 
 R = ("r-torch", "r-torch-ignite", "r-crossoptim", "base-r")
@@ -91,24 +90,15 @@ def steps_of(answer: Any, case: Case) -> relay.Steps | str:
     return out
 
 
-def pairs_of(libraries: list[str], every: bool) -> list[tuple[str, str]]:
-    """Each library with each other one, or with the next one only; where both are Python's, test_state.py has them."""
-    pairs = permutations(libraries, 2) if every else zip(libraries, [*libraries[1:], libraries[0]], strict=True)
+def pairs_of(libraries: list[str], turn: int) -> list[tuple[str, str]]:
+    """Each library goes before one and after one, another at each turn; where both are Python's, test_state.py has them."""
+    ahead = 1 + turn % (len(libraries) - 1)
+    pairs = zip(libraries, [*libraries[ahead:], *libraries[:ahead]], strict=True)
     return [pair for pair in pairs if not set(pair) <= set(PYTHON)]
 
 
-@pytest.fixture(scope="module")
-def available() -> None:
-    try:
-        with Runners() as runners:
-            runners["r-torch"].describe()
-    except UnavailableError as missing:
-        pytest.skip(str(missing))
-
-
-@pytest.mark.usefixtures("available")
+@pytest.mark.usefixtures("r_transports")
 def test_every_optimizer_goes_on_in_every_other_library(tmp_path: Path) -> None:
-    plain = [case.id for case in (*relay.plain_cases(), relay.closure_cases()[0])]
     cases = {case.id: case for case in (*relay.plain_cases(), *relay.closure_cases(), *relay.other_cases())}
     truths = {key: relay.golden_of(case) for key, case in cases.items()}
     having = {key: [library for library in (*PYTHON, *R) if relay.has(library, case)] for key, case in cases.items()}
@@ -125,7 +115,10 @@ def test_every_optimizer_goes_on_in_every_other_library(tmp_path: Path) -> None:
         firsts |= {place: steps_of(answer, cases[place[0]]) for place, answer in answers.result().items()}
         assert {place: found for place, found in firsts.items() if isinstance(found, str)} == {}
 
-        pairs = [(key, a, b) for key in cases for a, b in pairs_of(having[key], key in plain)]
+        alike: dict[int, list[str]] = {}  # cases that as many libraries have
+        for key in cases:
+            alike.setdefault(len(having[key]), []).append(key)
+        pairs = [(key, a, b) for keys in alike.values() for turn, key in enumerate(keys) for a, b in pairs_of(having[key], turn)]
         going = {pair: job(pair[2], cases[pair[0]], truths[pair[0]], False, load=files[pair[:2]]) for pair in pairs if pair[2] in R}
         answers = r.submit(ask, going, tmp_path)
         seconds: dict[Any, Any] = {(key, a, b): python((key, b), files[key, a]) for key, a, b in pairs if b in PYTHON}
@@ -143,5 +136,5 @@ def test_every_optimizer_goes_on_in_every_other_library(tmp_path: Path) -> None:
         else:
             verdicts[key, a, b] = relay.judge_second(case, truth, b, first, second, files[key, a])
     assert {place: one.reason for place, one in verdicts.items() if not one.expected} == {}
-    # torch.optim, crossoptim, R torch, ignite, this package's for R torch, base R: the five optimizers that all have, each way
-    assert len([key for key in plain if len(having[key]) == 6]) == 5
+    # torch.optim, crossoptim, R torch, ignite, this package's for R torch, base R: each after each
+    assert {(a, b) for _, a, b in pairs} == {pair for pair in permutations((*PYTHON, *R), 2) if not set(pair) <= set(PYTHON)}

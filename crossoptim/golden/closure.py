@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crossoptim.golden import oracle
 from crossoptim.golden.evaluations import Decisions
-from crossoptim.golden.oracle import MP
+from crossoptim.golden.exact import exact_dot, exact_sum
 from crossoptim.golden.reference import DTYPES
 from crossoptim.spec.conversation import Conversation, Evaluation, Memory, Outcome, Words
 from crossoptim.spec.model import Setting
@@ -34,7 +33,7 @@ class ReferenceWords:
 
     def dot(self, a: Array, b: Array) -> Any:
         """Exact, rounded once."""
-        return self._sum(MP.mpf(float(x)) * MP.mpf(float(y)) for x, y in zip(a, b, strict=True))
+        return exact_dot(a, b)
 
     def largest(self, x: Array) -> Any:
         """NaN if there is a NaN."""
@@ -42,10 +41,7 @@ class ReferenceWords:
 
     def total(self, x: Array) -> Any:
         """Exact, rounded once."""
-        return self._sum(abs(MP.mpf(float(value))) for value in x)
-
-    def _sum(self, values: Any) -> Any:
-        return self._kind(oracle.round_to(MP.fsum(values), self.dtype))
+        return self._kind(exact_sum(np.abs(x)))
 
     def sqrt(self, x: Any) -> Any:
         """Correctly rounded."""

@@ -38,6 +38,11 @@ def exact_product(a: Array, b: Array) -> Array:
     return out
 
 
+def exact_dot(a: Array, b: Array) -> Any:
+    """The sum of two vectors' products, rounded once to the dtype: a number of it."""
+    return a.dtype.type(_rounded(zip(a.tolist(), b.tolist(), strict=True), a.dtype.type))
+
+
 def exact_power(x: Array, exponent: Array) -> Array:
     """Each element to a power, rounded once to the dtype."""
     out = np.empty(x.shape, dtype=x.dtype)
@@ -56,11 +61,11 @@ def _power(base: float, exponent: float, kind: type[np.floating[Any]]) -> float:
 
 
 def _rounded(pairs: Iterable[tuple[float, float]], kind: type[np.floating[Any]]) -> float:
-    """The sum of products; infinities and NaN as IEEE 754 sums them, in whatever order."""
+    """The sum of products; infinities and NaN as IEEE 754 sums them, in whatever order, beside which no finite product counts."""
     pairs = list(pairs)
     if not all(isfinite(a) and isfinite(b) for a, b in pairs):
         with np.errstate(all="ignore"):
-            return float(sum(term for a, b in pairs if not np.isfinite(term := np.float64(a) * np.float64(b))))
+            return float(sum(np.float64(a) * b for a, b in pairs if not (isfinite(a) and isfinite(b))))
     total, unit = 0, 1  # the sum is total / unit, and unit a power of two
     for a, b in pairs:
         (m, scale_m), (n, scale_n) = a.as_integer_ratio(), b.as_integer_ratio()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ def outdated(target: Path, cases: Iterable[AnyCase], progress: Progress = lambda
 
 def _texts(cases: Iterable[AnyCase], progress: Progress) -> dict[str, str]:
     """Every file below the fixtures folder with its content, validated."""
-    texts = {f"{VERSION}/spec.json": pretty(specification(all_cases().values())) + "\n"}
+    texts = {f"{VERSION}/spec.json": _specification_text()}
     for case in cases:
         progress(case.id)
         text, kind = _text(case)
@@ -120,6 +121,11 @@ def specification(cases: Collection[Case]) -> dict[str, Any]:
     """
     found = [e for rule in all_rules().values() for e in every_equation(rule, _whole_numbers(rule, cases)).values()]
     return {**document(found, cases_of_quirks(cases)), "flags": flags_document()}
+
+
+@cache
+def _specification_text() -> str:
+    return pretty(specification(all_cases().values())) + "\n"
 
 
 def _whole_numbers(rule: Rule, cases: Iterable[Case]) -> dict[str, set[int]]:

@@ -16,12 +16,10 @@ _NON_FINITE = {"NaN": math.nan, "Inf": math.inf, "-Inf": -math.inf}
 
 def number_text(value: float) -> str:
     """A float as JSON, so that every language reads the same bits."""
-    if math.isnan(value):
-        return '"NaN"'
-    if math.isinf(value):
-        return '"Inf"' if value > 0 else '"-Inf"'
-    out = f"{value:.17g}"
-    return out if any(c in out for c in ".e") else out + ".0"
+    if math.isfinite(value):
+        out = f"{value:.17g}"
+        return out if "." in out or "e" in out else out + ".0"
+    return '"NaN"' if math.isnan(value) else '"Inf"' if value > 0 else '"-Inf"'
 
 
 def read_number(value: object) -> float:
@@ -36,31 +34,38 @@ def read_number(value: object) -> float:
         raise ValueError("an integer beyond every float") from None
 
 
-def compact(value: Any) -> str:
-    """On one line."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(str(k))}: {compact(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        separator = "," if all(isinstance(v, float) for v in value) else ", "  # rows of numbers are most of every file
-        return "[" + separator.join(map(compact, value)) + "]"
+def compact(value: Any, known: dict[int, str] | None = None) -> str:
+    """On one line. ``known`` maps ``id(part)`` to the line of a list or object that has one, and is added to."""
     if isinstance(value, float):
         return number_text(value)
-    return json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, dict | list | tuple):
+        return json.dumps(value, ensure_ascii=False)
+    known = {} if known is None else known
+    if (line := known.get(id(value))) is None:
+        if isinstance(value, dict):
+            line = "{" + ", ".join(f"{json.dumps(str(k))}: {compact(v, known)}" for k, v in value.items()) + "}"
+        elif all(isinstance(v, float) for v in value):  # rows of numbers are most of every file
+            line = "[" + ",".join(map(number_text, value)) + "]"
+        else:
+            line = "[" + ", ".join(compact(v, known) for v in value) + "]"
+        known[id(value)] = line
+    return line
 
 
-def pretty(value: Any, indent: int = 0) -> str:
-    """Indented; anything that fits 140 columns, and each row of a table, on one line."""
-    line = compact(value)
+def pretty(value: Any, indent: int = 0, known: dict[int, str] | None = None) -> str:
+    """Indented; anything that fits 140 columns, and each row of a table, on one line. ``known`` is as in :func:`compact`."""
+    known = {} if known is None else known
+    line = compact(value, known)
     if len(line) + indent <= 140 or not isinstance(value, dict | list | tuple) or not value:
         return line
     pad, end = " " * (indent + 1), "\n" + " " * indent
     if isinstance(value, dict):
-        body = (f"{pad}{json.dumps(str(k))}: {pretty(v, indent + 1)}" for k, v in value.items())
+        body = (f"{pad}{json.dumps(str(k))}: {pretty(v, indent + 1, known)}" for k, v in value.items())
         return "{\n" + ",\n".join(body) + end + "}"
     if any(isinstance(v, dict) for v in value):
-        return "[\n" + ",\n".join(pad + pretty(v, indent + 1) for v in value) + end + "]"
+        return "[\n" + ",\n".join(pad + pretty(v, indent + 1, known) for v in value) + end + "]"
     if any(isinstance(v, list | tuple) for v in value):
-        return "[\n" + ",\n".join(pad + compact(v) for v in value) + end + "]"
+        return "[\n" + ",\n".join(pad + compact(v, known) for v in value) + end + "]"
     return line
 
 

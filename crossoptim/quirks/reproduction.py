@@ -112,7 +112,8 @@ def _message(quirk: Quirk) -> str:
     return next((effect.message for effect in quirk.effects if isinstance(effect, Raises)), "")
 
 
-def _runs(quirk: Quirk) -> bool:
+def runs(quirk: Quirk) -> bool:
+    """Whether one of the execution paths that a quirk is seen on is run."""
     return not quirk.implementations or any(name in _RUN for name in quirk.implementations)
 
 
@@ -134,7 +135,7 @@ def _steps(found: Showing, dialect: Dialect) -> Reproduction:
         numbers, right = _agreement(found, right), ()
     return Reproduction(
         dialect, case.id, found.binding.name, tuple(setup), numbers, right, wrong, _message(found.quirk), dtype=case.dtype,
-        runs=_runs(found.quirk),
+        runs=runs(found.quirk),
     )  # fmt: skip
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from crossoptim.check.diagnosis.candidates import INDEX, single_edits, starts, variants
@@ -42,6 +42,9 @@ class Mutant:
         return setting.with_values(**self.values) if self.values else setting
 
 
+_Make = Callable[[], Mutant]  # rebuilding a graph takes longer than saying what is wrong with it
+
+
 @cache
 def settings() -> dict[str, tuple[Setting, ...]]:
     """For each equation of the catalogue the settings that cases give it; rules without one have their own mutants."""
@@ -54,16 +57,31 @@ def settings() -> dict[str, tuple[Setting, ...]]:
     return {equation: tuple(chosen.values()) for equation, chosen in sorted(found.items())}
 
 
-def mutants(equation: str) -> list[Mutant]:
-    """Everything that may be wrong about an equation, each thing once."""
+def mutants(equation: str, every: int = 1) -> list[Mutant]:
+    """Everything that may be wrong about an equation, each thing once; of these each ``every``-th."""
+    return [make() for make in list(_found(equation).values())[::every]]
+
+
+def mistakes(equation: str) -> list[str]:
+    """What is wrong in each of an equation's mutants."""
+    return list(_found(equation))
+
+
+def _found(equation: str) -> dict[str, _Make]:
     chosen = settings()[equation]
-    found: dict[str, Mutant] = {}
-    for mutant in (*_edited(trace(chosen[0])), *_varied(equation, chosen), *_begun(chosen[0])):
-        found.setdefault(mutant.wrong, mutant)
-    return list(found.values())
+    found: dict[str, _Make] = {}
+    for wrong, make in _edited(trace(chosen[0])):
+        found.setdefault(wrong, make)
+    for mutant in (*_varied(equation, chosen), *_begun(chosen[0])):
+        found.setdefault(mutant.wrong, partial(_itself, mutant))
+    return found
 
 
-def _edited(equation: Equation) -> Iterator[Mutant]:
+def _itself(mutant: Mutant) -> Mutant:
+    return mutant
+
+
+def _edited(equation: Equation) -> Iterator[tuple[str, _Make]]:
     """One operation or leaf is another; a value that is used twice is wrong at both places."""
     written = _Written(equation)
     leaves = _leaves(equation)
@@ -76,8 +94,9 @@ def _edited(equation: Equation) -> Iterator[Mutant]:
     for key, root in equation.outputs.items():
         for label, leaf in leaves.items() if root.op == "name" else ():
             if label != root.label:
-                outputs = {**equation.outputs, key: leaf}
-                yield Mutant(equation.id, f"{key}{NEW} = {root.label} -> {label}", replace(equation, outputs=outputs))
+                wrong = f"{key}{NEW} = {root.label} -> {label}"
+                mutant = Mutant(equation.id, wrong, replace(equation, outputs={**equation.outputs, key: leaf}))
+                yield wrong, partial(_itself, mutant)
 
 
 def _changes(equation: Equation, operations: list[Expr], leaves: dict[str, Expr], written: _Written) -> Iterator[tuple[Expr, Expr]]:
@@ -112,13 +131,17 @@ class _Written:
         return said if len(same) == 1 else f"{said} [{list(same).index(id(node)) + 1}]"
 
 
-def _with(equation: Equation, node: Expr, instead: Expr, written: _Written) -> Mutant:
+def _with(equation: Equation, node: Expr, instead: Expr, written: _Written) -> tuple[str, _Make]:
+    wrong = f"{written.place(node)} -> {written.whole(instead)}"
+    return wrong, partial(_replaced, equation, node, instead, wrong)
+
+
+def _replaced(equation: Equation, node: Expr, instead: Expr, wrong: str) -> Mutant:
     memo = {id(node): instead}
     outputs = {key: rebuild(root, lambda *_: None, memo) for key, root in equation.outputs.items()}
     scalars = {key: rebuild(root, lambda *_: None, memo) for key, root in equation.scalars.items()}
     if all(scalars[key] is root for key, root in equation.scalars.items()):
         scalars = equation.scalars  # the same object: its numbers are known
-    wrong = f"{written.place(node)} -> {written.whole(instead)}"
     return Mutant(equation.id, wrong, replace(equation, outputs=outputs, scalars=scalars))
 
 

@@ -91,7 +91,7 @@ def measured(subject: Subject, others: bool = False, every: int = 1) -> Score:
         return Score(1, int(caught), missed=[] if caught else [f"lbfgs: {subject.name}"])
     if subject.kind == "schedule":
         return _schedule(subject.name, every)
-    chosen = mutants(subject.name)[::every]
+    chosen = mutants(subject.name, every)
     score = Score(len(chosen))
     for mutant in chosen:
         if stack.caught_by(mutant) is not None:
