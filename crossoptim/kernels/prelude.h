@@ -76,6 +76,15 @@ static inline number power(number given, double e)
     return given > 0 && given <= MOST ? (number)root : given >= 0 ? given : (number)NAN;
 }
 
+/* Before a loop: no element depends on another. Compilers see that of a few tensors only, and leave the loop over more as it is. */
+#if defined(__clang__)
+#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define INDEPENDENT _Pragma("GCC ivdep")
+#else
+#define INDEPENDENT
+#endif
+
 #ifdef _OPENMP
 #include <omp.h>
 #define THREADS _Pragma("omp parallel num_threads(threads) if(threads > 1)")

@@ -120,27 +120,31 @@ class RuleOptimizer(torch.optim.Optimizer):
         if closure is not None:
             with self.at_gradient_point(), torch.enable_grad():
                 loss = closure()
-        groups = [(self.setting(group), [p for p in group["params"] if p.grad is not None]) for group in self.param_groups]
-        gradients = [[self._gradient(setting, p) for p in params] for setting, params in groups]
+        groups = [self._taken(group) for group in self.param_groups]
         with torch.set_grad_enabled(bool(self.defaults.get("differentiable"))):
-            for number, ((setting, params), grads) in enumerate(zip(groups, gradients, strict=True)):
+            for number, (setting, params, grads) in enumerate(groups):
                 self._step(number, setting, params, grads)
         return loss
 
-    def _gradient(self, setting: Setting, p: torch.Tensor) -> torch.Tensor:
-        """A parameter's gradient; refused before anything changes."""
-        grad = p.grad
-        assert grad is not None
-        if grad.layout is not torch.strided or p.is_complex():
-            check_gradient(self.binding, setting, p, grad)
-        return grad
+    def _taken(self, group: Mapping[str, Any]) -> tuple[Setting, list[torch.Tensor], list[torch.Tensor]]:
+        """A group's setting, its parameters that have gradients, and these; refused before anything changes."""
+        setting, params = self.setting(group), group[PARAMS]
+        found = [p.grad for p in params]
+        grads = [grad for grad in found if grad is not None]
+        if len(grads) < len(found):
+            params = [p for p, grad in zip(params, found, strict=True) if grad is not None]
+        if self.rule.kind == "reducing" or any(grad.layout is not torch.strided for grad in grads):
+            for p, grad in zip(params, grads, strict=True):
+                check_gradient(self.binding, setting, p, grad)
+        return setting, params, grads
 
     def _step(self, number: int, setting: Setting, params: list[torch.Tensor], grads: list[torch.Tensor]) -> None:
         """The step of the parameters of group ``number`` that have gradients."""
         batch = self._batch(number, setting, params, grads)
         numbers = {age: self._numbers(setting, age) for age in batch.ages}
         batch.run(grads, {age: made.all for age, made in numbers.items()})
-        eager.run((self._left(setting, member, grads[index], numbers[member.age]) for index, member in batch.left), self.kernels)
+        if batch.left:
+            eager.run([self._left(setting, member, grads[index], numbers[member.age]) for index, member in batch.left], self.kernels)
         if setting.counts:
             self._count(batch, numbers)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -24,11 +26,14 @@ def dense(p: Tensor) -> bool:
     return True
 
 
-def lies(grad: Tensor) -> object:
-    """How a gradient lies in memory, to be compared."""
-    if grad.layout is not torch.strided:
-        return grad.layout
-    return grad.stride(), grad.dtype, grad.is_neg(), grad.is_conj()
+def lies(grads: Sequence[Tensor]) -> object:
+    """How gradients lie in memory, to be compared; None where one is not dense."""
+    dtypes = [grad.dtype for grad in grads]
+    conjugate = any(dtype.is_complex for dtype in {*dtypes}) and any(map(Tensor.is_conj, grads))
+    try:
+        return [*map(Tensor.stride, grads)], dtypes, conjugate, any(map(Tensor.is_neg, grads))
+    except RuntimeError:  # a sparse one has no strides
+        return None
 
 
 def alike(t: Tensor, p: Tensor) -> bool:

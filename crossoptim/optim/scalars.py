@@ -22,6 +22,8 @@ def exact_scalars(setting: Setting, t: int, kept: Mapping[str, float]) -> dict[s
         kept: the kept numbers as they were before it.
     """
     equation = trace(setting)
+    if not equation.scalars:
+        return {}
     given = {**setting.reals, **kept}
     what, read = _scalars(equation)
     return dict(_made(_Asked(what, t, tuple([(key, given[key]) for key in read]), setting, kept)))
@@ -40,8 +42,6 @@ class _Asked:
 
 @lru_cache(maxsize=64)
 def _made(asked: _Asked) -> dict[str, float]:
-    if not asked.scalars:
-        return {}
     exact = {key: MP.mpf(value) for key, value in asked.read}
     h = SimpleNamespace(**{**asked.setting.values, **{key: value for key, value in exact.items() if key not in asked.kept}})
     k = SimpleNamespace(**{key: exact[key] for key in asked.kept if key in exact})

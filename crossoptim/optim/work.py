@@ -40,7 +40,6 @@ class Work:
         self._indices: list[int] = []
         self._members: list[Member] = []
         self._fixed: list[Tensor] = []
-        self._lie: list[object] = []
 
     def add(self, index: int, member: Member, grad: Tensor) -> bool:
         """Take a member in; False where its tensors lie in memory in different ways."""
@@ -49,7 +48,6 @@ class Work:
             return False
         self._indices.append(index)
         self._members.append(member)
-        self._lie.append(lies(grad))
         self._fixed += [member.p, *tensors]
         return True
 
@@ -62,14 +60,18 @@ class Work:
         fixed = np.array(self._places, dtype=np.uintp).reshape(len(self._params), 1 + len(self._state))
         self._addresses = np.insert(fixed, 1, 0, axis=1)
         ages = [member.age for member in self._members]
+        self._lie: object = ...  # not looked at yet
         self._ages = ages[:1] if len({*ages}) == 1 else ages
+
+    def _mine(self, grads: Sequence[Tensor]) -> Sequence[Tensor]:
+        return grads if len(grads) == len(self._indices) else [grads[index] for index in self._indices]
 
     def stays(self, grads: Sequence[Tensor]) -> bool:
         """Whether all tensors are where they were; gradients may be new ones that lie as those before did."""
         if [*map(Tensor.data_ptr, self._fixed)] != self._places or [*map(Tensor.numel, self._params)] != self._numel:
             return False
-        mine = [grads[index] for index in self._indices]
-        lie = [*map(lies, mine)]
+        mine = self._mine(grads)
+        lie = lies(mine)
         if lie != self._lie and not all(map(alike, mine, self._params)):
             return False
         self._lie = lie
@@ -78,6 +80,6 @@ class Work:
     def run(self, grads: Sequence[Tensor], numbers: Numbers, threads: int) -> None:
         """The step."""
         if self._params:
-            self._addresses[:, 1] = [grads[index].data_ptr() for index in self._indices]
+            self._addresses[:, 1] = [*map(Tensor.data_ptr, self._mine(grads))]
             self._kernel(self._sizes, self._addresses, [numbers[age] for age in self._ages], threads)
             increment_version(self._params)
