@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from crossoptim.check.judge import Judge
 
 Array = NDArray[Any]
-COURSES = 64
+COURSES = 128
 """How many courses are tried, each of one step, before a run is given up."""
 RECONSIDERED = 3
 """Of how many questions back a decision is reconsidered: one that was wrong shows in the questions that follow it."""

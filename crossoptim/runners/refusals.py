@@ -18,7 +18,7 @@ from crossoptim.runners.registry import Implementation
 from crossoptim.runners.request import PROTOCOL
 from crossoptim.spec.ecosystems import get_ecosystem
 from crossoptim.spec.model import Binding
-from crossoptim.spec.refusals import ADMISSIBLE, PARAMS, UNKNOWN, InputQuirk, Probe
+from crossoptim.spec.refusals import ADMISSIBLE, PARAMS, UNKNOWN, InputQuirk, Probe, said
 from crossoptim.spec.schedule import BASE
 
 RECORDED_SCHEMA = "crossoptim/recorded-refusals/1"
@@ -44,19 +44,13 @@ def judge_of(implementation: Implementation, case: RefusalCase, ignored: frozens
     if implementation.ecosystem and binding:
         ecosystem = get_ecosystem(implementation.ecosystem)
         known = (q for q in ecosystem.quirks if isinstance(q, InputQuirk) and binding.name in q.bindings)
+        if implementation.imitates == "mended":  # what has no default in the library has none here, and its words are its own
+            spelled, missing = {binding.args[foreign] for foreign in binding.spellings}, [q for q in known if q.kinds == ("default",)]
+            return RefusalJudge(case, binding, missing, lambda probe: "" if probe.option in spelled else _sentence(probe))
         quirks = [q for q in known if q.id not in ignored and implementation.name in (q.implementations or (implementation.name,))]
-        return RefusalJudge(case, binding, quirks, lambda probe: _message(ecosystem.refusals, binding, probe))
+        return RefusalJudge(case, binding, quirks, lambda probe: said(ecosystem.refusals, binding, probe))
     own = implementation.module is not None and not implementation.ecosystem
     return RefusalJudge(case, messages=_sentence if own else lambda _: "")
-
-
-def _message(table: Mapping[str, Mapping[str, str]], binding: Binding, probe: Probe) -> str:
-    """What the class says, by the probe's id, kind or option; what holds for all its library's classes stands under the empty name."""
-    for key in (probe.id, probe.kind, probe.option, "*"):
-        for name in (binding.name, ""):
-            if key in table.get(name, {}):
-                return table[name][key].format(argument=binding.foreign(probe.option))
-    return ""
 
 
 def _sentence(probe: Probe) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from crossoptim.errors import UnavailableError
 from crossoptim.runners.adapter import adapter_child
@@ -34,7 +34,8 @@ class Implementation:
     ``ecosystem`` whose names it speaks, None for the specification's own; ``module`` that makes its runner in this process; ``adapter``:
     the program of its own that speaks for it, by file name in :mod:`crossoptim.adapters`; with neither it lives in R;
     ``evaluates_specification``: it is sent the equation's text and scalars; ``own``: finds its class of ours, where that has names of its
-    own; ``default``: whether it is judged unless others are named.
+    own; ``default``: whether it is judged unless others are named; ``imitates``: how it is not its ecosystem's own:
+    ours with its names, and with its quirks or without.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Implementation:
     own: Callable[[Setting], Binding | None] | None = None
     default: bool = True
     adapter: str | None = None
+    imitates: Literal["", "released", "mended"] = ""
 
     def binding(self, setting: Setting) -> Binding | None:
         """The class for a setting; None where there is none, or none is needed."""
@@ -55,7 +57,7 @@ class Implementation:
     def quirks(self, setting: Setting) -> list[Quirk]:
         """The known departures of the class that a setting is run with, on this execution path."""
         binding = self.binding(setting)
-        if binding is None or self.ecosystem is None:
+        if binding is None or self.ecosystem is None or self.imitates == "mended":
             return []
         known = get_ecosystem(self.ecosystem).quirks
         return [q for q in known if binding.name in q.bindings and (not q.implementations or self.name in q.implementations)]
@@ -76,6 +78,7 @@ class Implementation:
         return {**request, **specification(case, golden)} if self.evaluates_specification else request
 
 
+_RTORCH = "crossoptim.runners.rtorch"
 IMPLEMENTATIONS = {
     implementation.name: implementation
     for implementation in (
@@ -89,6 +92,12 @@ IMPLEMENTATIONS = {
         Implementation("r-torch", "R torch", "r_torch"),
         Implementation("r-torch-ignite", "R torch ignite", "r_torch_ignite"),
         Implementation("r-crossoptim", "crossoptim on R torch", own=r_function, default=False),
+        Implementation("rtorch", "crossoptim.rtorch", "r_torch", _RTORCH, imitates="mended", default=False),
+        Implementation("rtorch-0.17", "crossoptim.rtorch 0.17", "r_torch", _RTORCH, imitates="released", default=False),
+        Implementation("rtorch-ignite", "crossoptim.rtorch ignite", "r_torch_ignite", _RTORCH, imitates="mended", default=False),
+        Implementation(
+            "rtorch-ignite-0.17", "crossoptim.rtorch ignite 0.17", "r_torch_ignite", _RTORCH, imitates="released", default=False
+        ),
         Implementation("optax", "optax", "optax", adapter="optax.py", default=False),
         Implementation("keras", "Keras", "keras", adapter="keras.py", default=False),
         Implementation("tfjs", "TensorFlow.js", "tfjs", adapter="tfjs.cjs", default=False),

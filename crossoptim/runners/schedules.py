@@ -28,7 +28,7 @@ from crossoptim.spec.schedule import BASE, Children, Formula, Option, Schedule, 
 from crossoptim.spec.schedules import get_schedule
 
 RECORDED_SCHEMA = "crossoptim/recorded-schedule/1"
-SPEAKERS = ("reference", "torch-single", "r-torch")
+SPEAKERS = ("reference", "torch-single", "r-torch", "rtorch", "rtorch-0.17")
 """The implementations whose schedules are judged: of PyTorch's paths one, since no schedule depends on the path."""
 
 
@@ -42,7 +42,7 @@ def binding_of(implementation: Implementation, schedule: str) -> Binding | None:
 def quirks_of(implementation: Implementation, schedule: str) -> list[ScheduleQuirk]:
     """The known departures of the class that a schedule is run with."""
     binding = binding_of(implementation, schedule)
-    if binding is None or implementation.ecosystem is None:
+    if binding is None or implementation.ecosystem is None or implementation.imitates == "mended":
         return []
     return [q for q in get_ecosystem(implementation.ecosystem).quirks if isinstance(q, ScheduleQuirk) and binding.name in q.bindings]
 

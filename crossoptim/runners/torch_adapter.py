@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -20,6 +20,7 @@ from crossoptim.spec.expr import evaluate, parse
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 MakeOptimizer = Callable[..., torch.optim.Optimizer]
+Unused = Mapping[int, Collection[str]]
 
 _settling = threading.RLock()
 
@@ -44,7 +45,12 @@ def details() -> dict[str, Any]:
 
 
 def torch_adapter(
-    start: Start, make: MakeOptimizer, number: Callable[[float], Any], sparse: bool = False, memory: Keys | None = None
+    start: Start,
+    make: MakeOptimizer,
+    number: Callable[[float], Any],
+    sparse: bool = False,
+    memory: Keys | None = None,
+    unused: Unused | None = None,
 ) -> Adapter:
     """An adapter.
 
@@ -54,17 +60,23 @@ def torch_adapter(
         number: turns a step count or kept number into what the optimizer's state holds.
         sparse: whether it takes gradients as sparse tensors, of the entries that are not zero.
         memory: what it calls its memory, where it chooses itself where to evaluate.
+        unused: by step, the parameters that take no part in its loss, which keep what ``zero_grad()`` leaves; None where gradients are
+            forgotten without it.
     """
-    return _TorchOptimizer(start, make, number, sparse, memory)
+    return _TorchOptimizer(start, make, number, sparse, memory, unused)
 
 
 class _TorchOptimizer:
-    def __init__(self, start: Start, make: MakeOptimizer, number: Callable[[float], Any], sparse: bool, memory: Keys | None) -> None:
+    def __init__(
+        self, start: Start, make: MakeOptimizer, number: Callable[[float], Any], sparse: bool, memory: Keys | None, unused: Unused | None
+    ) -> None:
         self.start = start
         self._make = make
         self._number = number
         self._sparse = sparse
         self._memory = memory
+        self._unused, self._done = unused, 0
+        self._left: dict[str, Tensor] = {}
         self._dtype = DTYPES[start.dtype]
         self._tensors = {
             name: torch.from_numpy(value.copy()).requires_grad_(name not in start.frozen) for name, value in start.params.items()
@@ -100,6 +112,11 @@ class _TorchOptimizer:
         groups[group].update(_options(arguments))
 
     def zero_gradients(self) -> None:
+        if self._unused is not None:
+            self._optimizer.zero_grad()
+            now = self._unused.get(self._done + 1, ())
+            self._left = {name: grad.clone() for name in now if (grad := self._tensors[name].grad) is not None}
+            return
         for tensor in self._tensors.values():
             tensor.grad = None
 
@@ -132,13 +149,14 @@ class _TorchOptimizer:
 
     def drop_gradients(self, names: Iterable[str]) -> None:
         for name in names:
-            self._tensors[name].grad = None
+            self._tensors[name].grad = self._left.get(name)
 
     def gradients(self) -> Mapping[str, Array | None]:
         return {name: None if t.grad is None else _array(t.grad) for name, t in self._tensors.items()}
 
     def step(self) -> None:
         self._optimizer.step()
+        self._done += 1
 
     def converse(self, evaluate: Callable[[], float]) -> float:
         return float(self._optimizer.step(evaluate))
@@ -182,7 +200,7 @@ class _TorchOptimizer:
         for name, number in count.items():
             held = self._optimizer.state
             held.pop(self._tensors[name], None)
-            if number:
+            if number or state.get(name):  # some libraries make it early
                 tensors = {self.start.state[var]: torch.from_numpy(value.copy()) for var, value in state.get(name, {}).items()}
                 numbers = {self.start.kept[key]: self._number(value) for key, value in kept.get(name, {}).items()}
                 held[self._tensors[name]] = {"step": self._number(number), **tensors, **numbers}

@@ -14,16 +14,41 @@ from crossoptim.errors import UnavailableError
 from crossoptim.golden.json_text import read_number
 from crossoptim.spec.expr import evaluate, parse
 
+Make = Callable[..., Any]
 
-def run(request: Mapping[str, Any], at: list[str]) -> dict[str, Any]:
-    """The rates before the first step and after each; ``at[0]`` says what is being done, for the message of an error."""
+
+def torchs_optimizer(name: str, groups: list[dict[str, Any]], **options: Any) -> torch.optim.Optimizer:
+    """A class of ``torch.optim``."""
+    made: torch.optim.Optimizer = getattr(torch.optim, name)(groups, **options)
+    return made
+
+
+def torchs_scheduler(name: str, optimizer: torch.optim.Optimizer, **arguments: Any) -> Any:
+    """A class of ``torch.optim.lr_scheduler``."""
+    found = getattr(torch.optim.lr_scheduler, name, None)
+    if found is None:
+        raise UnavailableError(f"torch.optim.lr_scheduler {torch.__version__} has no class {name!r}")
+    first = () if name == "ChainedScheduler" else (optimizer,)
+    return found(*first, **arguments)
+
+
+def run(
+    request: Mapping[str, Any], at: list[str], optimizer: Make = torchs_optimizer, scheduler: Make = torchs_scheduler
+) -> dict[str, Any]:
+    """The rates before the first step and after each.
+
+    Args:
+        request: the protocol's ``schedule``.
+        at: ``at[0]`` says what is being done, for the message of an error.
+        optimizer: makes the optimizer of a name, from groups and options.
+        scheduler: makes the scheduler of a name, on an optimizer.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return _run(request, at)
+        return _run(_Subject(request, optimizer, scheduler), request, at)
 
 
-def _run(request: Mapping[str, Any], at: list[str]) -> dict[str, Any]:
-    subject = _Subject(request)
+def _run(subject: _Subject, request: Mapping[str, Any], at: list[str]) -> dict[str, Any]:
     at[0] = "constructing"
     subject.build()
     table = [subject.read()]
@@ -43,8 +68,8 @@ def _run(request: Mapping[str, Any], at: list[str]) -> dict[str, Any]:
 class _Subject:
     """An optimizer over one parameter a group, and a scheduler on it."""
 
-    def __init__(self, request: Mapping[str, Any]) -> None:
-        self.request = request
+    def __init__(self, request: Mapping[str, Any], optimizer: Make, scheduler: Make) -> None:
+        self.request, self._make_optimizer, self._make_scheduler = request, optimizer, scheduler
         self.optimizer: torch.optim.Optimizer
         self.scheduler: Any
 
@@ -53,18 +78,14 @@ class _Subject:
         given = self.request["optimizer"]
         options = {key: tuple(value) if isinstance(value, list) else value for key, value in given["arguments"].items()}
         groups = [{"params": [torch.zeros(1, requires_grad=True)], "lr": lr} for lr in self.request["lrs"]]
-        self.optimizer = getattr(torch.optim, given["name"])(groups, **options)
+        self.optimizer = self._make_optimizer(given["name"], groups, **options)
         if saved is not None:
             self.optimizer.load_state_dict(saved)  # type: ignore[arg-type]
         self.scheduler = self._scheduler(self.request["schedule"], {} if last_epoch == -1 else {"last_epoch": last_epoch})
 
     def _scheduler(self, schedule: Mapping[str, Any], more: Mapping[str, Any]) -> Any:
-        found = getattr(torch.optim.lr_scheduler, schedule["name"], None)
-        if found is None:
-            raise UnavailableError(f"torch.optim.lr_scheduler {torch.__version__} has no class {schedule['name']!r}")
         arguments = {key: self._argument(value) for key, value in schedule["arguments"].items()}
-        first = () if schedule["name"] == "ChainedScheduler" else (self.optimizer,)
-        return found(*first, **arguments, **more)
+        return self._make_scheduler(schedule["name"], self.optimizer, **arguments, **more)
 
     def _argument(self, value: Any) -> Any:
         if isinstance(value, list):

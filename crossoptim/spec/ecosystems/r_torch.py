@@ -21,6 +21,7 @@ def _after(twin: str, state: Mapping[str, str] | None = None, bounds: Mapping[st
         defaults={foreign: value for foreign, value in binding.defaults.items() if foreign != "maximize"},
         state={**binding.state, **(state or {})},
         bounds=binding.bounds if bounds is None else bounds,
+        constructor=None,
         source=f"R/optim-{name}.R",
     )
 
