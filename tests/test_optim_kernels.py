@@ -135,7 +135,7 @@ def test_parameters_that_joined_later_have_their_own_numbers(calls: list[int]) -
 def test_the_number_of_threads_leaves_no_trace(threads: int) -> None:
     before = torch.get_num_threads()
     torch.manual_seed(1)
-    params = [parameter(torch.randn(n), n) for n in (70_000, 3, 40_001)]
+    params = [parameter(torch.randn(n), n) for n in (200_000, 3, 120_001)]
     alone = [parameter(p.clone(), p.numel()) for p in params]
     try:
         torch.set_num_threads(threads)

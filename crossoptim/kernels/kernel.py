@@ -13,9 +13,6 @@ from crossoptim.kernels.build import load
 from crossoptim.spec.emit.c import STORAGES, arguments, source
 from crossoptim.spec.trace import Equation
 
-_GRAIN = 1 << 16
-"""Elements to a thread: with fewer, waking it on a busy machine may take longer than its share of the work."""
-
 
 class Kernel:
     """The compiled step of one equation for one dtype.
@@ -46,7 +43,6 @@ class Kernel:
         """
         rows: NDArray[np.floating] = np.array([[row[key] for key in self.numbers] for row in numbers], dtype=self._number)
         lengths, pointers = np.asarray(sizes, dtype=np.int64), np.asarray(addresses, dtype=np.uintp)
-        threads = max(1, min(threads, int(lengths.sum()) // _GRAIN))
         stride = 0 if len(rows) == 1 else len(self.numbers)
         self._step(len(lengths), lengths.ctypes.data, pointers.ctypes.data, rows.ctypes.data, stride, threads)
 

@@ -40,6 +40,13 @@ static inline stored store(number x)
 #define STORE(x) ((stored)(x))
 #endif
 
+/* a * b + c, with one rounding where that is as fast: for what is more exact than its last rounding needs. */
+#ifdef __FP_FAST_FMA
+#define MULADD(a, b, c) fma(a, b, c)
+#else
+#define MULADD(a, b, c) ((a) * (b) + (c))
+#endif
+
 /* x to a constant power that is a third but for its rounding, rounded once: the root of x by Newton's method, what its cube lacks of x,
    and x ** (e - 1/3) by the first terms of its series. */
 #define POWER(x, e) power(x, e)
@@ -59,20 +66,22 @@ static inline number power(number given, double e)
     double r, m;
     memcpy(&r, &guessed, sizeof r); /* 1 / x ** (1/3), five bits of it */
     for (int i = 0; i < ROUNDS; i++)
-        r += r * (1 - x * r * (r * r)) * (1.0 / 3);
+        r = MULADD(r * (1.0 / 3), MULADD(-(x * r), r * r, 1), r);
     const uint32_t nearest = high + 0x95f62; /* what makes a mantissa of 1.41… and more overflow: x = m * 2 ** k, m around 1 */
     const uint64_t mantissa = bits - ((uint64_t)((nearest & 0xfff00000) - 0x3ff00000) << 32);
     memcpy(&m, &mantissa, sizeof m);
     const double s = (m - 1) / (m + 1), q = s * s;
-    const double logarithm = ((double)(int32_t)(nearest >> 20) - 1023) * 0.6931471805599453 + 2 * s * (1 + q * (1.0 / 3 + q * (1.0 / 5 + q * (1.0 / 7 + q / 9))));
-    const double y = x * (r * r), square = y * y, cube = square * y;
+    const double series = MULADD(q, MULADD(q, MULADD(q, MULADD(q, 1.0 / 9, 1.0 / 7), 1.0 / 5), 1.0 / 3), 1);
+    const double logarithm = MULADD((double)(int32_t)(nearest >> 20) - 1023, 0.6931471805599453, 2 * s * series);
+    const double y = x * (r * r), square = y * y;
 #ifdef FLOAT64
+    const double cube = square * y;
     const double lacks = x - cube - (fma(square, y, -cube) + fma(y, y, -square) * y);
     const double more = off * (logarithm - (small - large) * 207.94415416798358), back = small ? 0x1p-100 : large ? 0x1p100 : 1;
 #else
-    const double lacks = x - cube, more = off * logarithm, back = 1;
+    const double lacks = MULADD(-square, y, x), more = off * logarithm, back = 1;
 #endif
-    const double root = (y + (lacks * (r * r) * (1.0 / 3) + y * (more + more * more / 2))) * back;
+    const double root = (y + MULADD(lacks * (1.0 / 3), r * r, y * MULADD(more * 0.5, more, more))) * back;
     return given > 0 && given <= MOST ? (number)root : given >= 0 ? given : (number)NAN;
 }
 
@@ -105,6 +114,9 @@ static inline number power(number given, double e)
 /* Elements to the cache line: no two threads write the same one. */
 #define LINE 64
 
+/* Elements to a thread: with fewer, waking it on a busy machine may take longer than its share of the work. */
+#define GRAIN 65536
+
 /* step: takes `count` parameters through a step. `sizes` are their numbers of elements, `tensors` for each parameter the addresses of its
    tensors, `numbers` what is the same for all elements: `stride` numbers for each parameter, or, where that is 0, the same for all. */
 #define STEP(part, arity)                                                                                                          \
@@ -113,6 +125,8 @@ static inline number power(number given, double e)
         int64_t total = 0;                                                                                                         \
         for (int64_t k = 0; k < count; k++)                                                                                        \
             total += sizes[k];                                                                                                     \
+        if (threads > total / GRAIN)                                                                                               \
+            threads = total > GRAIN ? (int)(total / GRAIN) : 1;                                                                    \
         THREADS                                                                                                                    \
         {                                                                                                                          \
             const int64_t share = (total / LINE / TEAM + 1) * LINE, first = share * THREAD;                                        \

@@ -16,6 +16,8 @@
 #' @section R torch:
 #' * `crossoptim_torch_error`: an optimizer of R torch raised an error in a run; the message names the step,
 #'   `error_class` is the class of the error, `calls` where it arose.
+#' * `crossoptim_slow`, a warning, and `crossoptim_no_kernels`, its reason, which is caught: no kernels can be compiled
+#'   on this machine, so that our optimizers run on R torch's operations.
 #'
 #' @section Python:
 #' * `crossoptim_python_error`: there is no Python, or none with crossoptim.

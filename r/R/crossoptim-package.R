@@ -25,6 +25,7 @@
 #' @section Options and the environment:
 #' * `options(crossoptim.python = )`, or the environment variable `CROSSOPTIM_PYTHON`: which Python.
 #' * `options(crossoptim.timeout = )`: seconds to wait for its answer; 60 if not set.
+#' * the environment variable `CROSSOPTIM_CACHE`: the folder for compiled kernels, see [crossoptim_optimizers].
 #'
 #' @section More:
 #' * [crossoptim_conditions]: the classes of errors.

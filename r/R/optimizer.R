@@ -21,6 +21,20 @@
 #'   lookahead, or the point of Schedule-Free methods. For all others that is the parameter, and nothing moves. A
 #'   training loop without closures runs forward and backward inside it; `$step()` calls a closure there.
 #'
+#' @section Kernels:
+#' An elementwise rule (all but Adafactor, LAMB, LARS, Muon and L-BFGS) steps all parameters of a group by one call of a
+#' C function that is made from the rule's equation. It works on the tensors' own memory: one pass, nothing is copied,
+#' with the threads of [torch::torch_set_num_threads()]. Each operation is rounded in the order in which it is written,
+#' as in the golden trajectories; half precision is computed in float32 and rounded when it is stored. Parameters and
+#' state are changed in place, and autograd notices.
+#'
+#' The function is compiled the first time that it is needed, by `R CMD SHLIB`, and kept in
+#' `tools::R_user_dir("crossoptim", "cache")`, or where the environment variable `CROSSOPTIM_CACHE` says. No compilation
+#' follows when shapes or numbers change; a term that is switched on or off is another equation. Without a C compiler R
+#' torch's operations do the work, and a warning of class `crossoptim_slow` says so once. They also step what no kernel
+#' takes: parameters on other devices or with gaps in memory, and gradients that are sparse or lie otherwise in memory.
+#' `optimizer$kernels <- FALSE` leaves everything to them.
+#'
 #' @name crossoptim_optimizers
 #' @aliases crossoptim_optimizer
 #' @examplesIf requireNamespace("torch", quietly = TRUE) && torch::torch_is_installed()
@@ -71,6 +85,7 @@ optimizer_generator <- function(name, binding) {
 }
 
 optimizer_methods <- list( # nolint: cyclocomp_linter.
+  kernels = TRUE,
   initialize = function(params, defaults) {
     if (is.list(params) && length(params) == 0) {
       abort(
@@ -95,22 +110,36 @@ optimizer_methods <- list( # nolint: cyclocomp_linter.
     if (!set_to_none) {
       return(super$zero_grad())
     }
+    memory <- if (length(self$batches) > 0) torch_memory()
     # R torch's own way of doing this refuses gradients that are views.
     for (group in self$param_groups) {
-      for (param in group$params) {
-        param$grad <- NULL
+      if (!is.null(memory)) {
+        .Call(memory$drop_gradients, group$params)
+      } else {
+        for (param in group$params) param$grad <- NULL
       }
     }
   },
   step = function(closure = NULL) {
-    self$read_groups()
-    loss <- if (!is.null(closure)) self$at_gradient_point(closure())
     plans <- self$read_groups()
-    torch::local_no_grad()
-    gradients <- lapply(self$param_groups, function(group) lapply(group$params, dense_gradient, binding = self$binding))
-    for (i in seq_along(plans)) {
-      step_group(self$param_groups[[i]]$params, gradients[[i]], plans[[i]], self$binding, self$state)
+    loss <- NULL
+    if (!is.null(closure)) {
+      loss <- self$at_gradient_point(closure())
+      plans <- self$read_groups()
     }
+    memory <- if (isTRUE(self$kernels)) torch_memory()
+    params <- lapply(self$param_groups, function(group) group$params)
+    gradients <- Map(find_gradients, params, plans, list(self$binding), list(memory))
+    # Batches of the last step know the state as it was then.
+    known <- if (identical(self$last_map, self$state$map)) self$batches
+    self$batches <- list()
+    for (i in seq_along(plans)) {
+      left <- step_by_kernels(self, i, gradients[[i]], plans[[i]], memory, known)
+      if (!all(vapply(left, is.null, NA))) {
+        torch::with_no_grad(step_group(params[[i]], left, plans[[i]], self$binding, self$state))
+      }
+    }
+    self$last_map <- self$state$map
     loss
   },
   # What the groups' options say now; they are read anew where they have changed.

@@ -1,12 +1,14 @@
 # One step of a parameter group on R torch's tensors.
 
-# A group's options with what follows from them: the setting, its equations, and where the gradient may be wanted.
+# A group's options with what follows from them: the setting, its equations, the one for which there is a kernel, and
+# where the gradient may be wanted.
 group_plan <- function(binding, options) {
   setting <- group_setting(binding, options)
-  variables <- specification()$rules[[setting$rule]]$state
-  points <- Filter(function(variable) variable$gradient_point, variables)
+  rule <- specification()$rules[[setting$rule]]
+  points <- Filter(function(variable) variable$gradient_point, rule$state)
   list(
     options = options, setting = setting, find_equation = equation_finder(setting),
+    equation = if (rule$kind == "elementwise") equation_for(setting$rule, setting$values, integer()),
     points = vapply(points, function(variable) variable$name, "")
   )
 }
@@ -25,32 +27,47 @@ equation_finder <- function(setting) {
   }
 }
 
-# One step of a group's parameters that have gradients. Those of one age share the scalars of the step.
+# One step of a group's parameters that have gradients, by torch's operations. Those of one age share the scalars of the
+# step.
 step_group <- function(params, gradients, plan, binding, states) {
   find_scalars <- scalar_finder(plan$setting)
-  kept <- unlist(binding$kept)
   for (i in which(!vapply(gradients, is.null, NA))) {
     param <- params[[i]]
     equation <- plan$find_equation(param)
-    keys <- unlist(binding$state[equation$variables])
     state <- states$get(param) %||% list()
-    before <- if (all(kept %in% names(state))) stats::setNames(state[kept], names(kept))
-    step <- find_scalars(equation, (state$step %||% 0) + equation$counts, before)
+    held <- held_state(param, gradients[[i]], state, plan, binding, find_scalars)
+    step <- find_scalars(equation, (state$step %||% 0) + equation$counts, held$before)
     values <- c(list(p = param, g = gradients[[i]]), step$tensors)
-    held <- stats::setNames(state[keys], equation$variables)
-    absent <- equation$variables[vapply(held, is.null, NA)]
-    if (length(absent) > 0) {
-      held[absent] <- equation$begin(absent, values)
-    }
-    new <- equation$step(c(values, held))
+    new <- equation$step(c(values, stats::setNames(held$tensors, equation$variables)))
     if (equation$counts) {
       state$step <- step$t
-      state[keys] <- new[equation$variables]
-      state[kept] <- step$kept
+      state[held$keys] <- new[equation$variables]
+      state[held$kept] <- step$kept
       states$set(param, state)
     }
     param$copy_(new$p)
   }
+}
+
+# What an equation finds of a parameter's state, and under which keys it is kept: `tensors`, and the numbers `before`
+# the step. What is not there is as it is before the first step.
+held_state <- function(param, gradient, state, plan, binding, find_scalars) {
+  equation <- plan$find_equation(param)
+  keys <- unlist(binding$state[equation$variables])
+  kept <- unlist(binding$kept[equation$kept])
+  before <- if (all(kept %in% names(state))) {
+    stats::setNames(state[kept], equation$kept)
+  } else {
+    equation$begin_kept(plan$setting$values)
+  }
+  tensors <- state[keys]
+  absent <- vapply(tensors, is.null, NA)
+  if (any(absent)) {
+    step <- find_scalars(equation, (state$step %||% 0) + 1, before)
+    values <- c(list(p = param, g = gradient), step$tensors)
+    tensors[absent] <- equation$begin(equation$variables[absent], values)
+  }
+  list(keys = keys, kept = kept, tensors = tensors, before = before)
 }
 
 # A function to the numbers of a step: those that are kept from it, and as tensors those that the equation reads.

@@ -3,7 +3,6 @@
 # and of a number over a tensor it makes the number times the reciprocal.
 
 tensor_functions <- function(number, dtype) {
-  epsilon <- torch::torch_finfo(dtype)$eps
   list2env(
     list(
       `(` = identity,
@@ -22,7 +21,7 @@ tensor_functions <- function(number, dtype) {
       transpose = function(x) torch::torch_transpose(x, -1, -2),
       size = function(x) number(x$numel()),
       columns = function(x) number(x$size(-1)),
-      epsilon = function(x) number(epsilon)
+      epsilon = function(x) number(torch::torch_finfo(dtype)$eps)
     ),
     parent = emptyenv()
   )

@@ -132,6 +132,7 @@ static void part(stored *const *tensors_, const number *numbers_, int64_t from_,
     $pointers
     $numbers
     const int64_t n_ = to_ - from_;
+    INDEPENDENT
     for (int64_t i_ = 0; i_ < n_; i_++) {
         $statements
     }
