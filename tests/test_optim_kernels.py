@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -191,6 +192,113 @@ def test_what_is_changed_between_steps_is_seen(change: Callable[[torch.optim.Opt
             change(theirs, params[1][0])
         step_both(ours, theirs, step)
     torch.testing.assert_close(params[0], params[1], rtol=1e-12, atol=1e-13)
+
+
+def transposed(optimizer: torch.optim.Optimizer, p: Tensor) -> None:
+    p.data = p.data.t()
+
+
+def state_transposed(optimizer: torch.optim.Optimizer, p: Tensor) -> None:
+    held = optimizer.state[p]["exp_avg"]
+    held.data = held.data.t()
+
+
+@pytest.mark.parametrize("change", [transposed, state_transposed])
+def test_a_layout_that_changes_at_one_address_is_seen(change: Callable[[torch.optim.Optimizer, Tensor], None]) -> None:
+    params = [torch.linspace(-1, 1, 16, dtype=torch.float64).reshape(4, 4).requires_grad_() for _ in range(2)]
+    ours, theirs = crossoptim.Adam(params[:1], lr=0.1), torch.optim.Adam(params[1:], lr=0.1)
+    for step in range(6):
+        if step == 3:
+            change(ours, params[0])
+            change(theirs, params[1])
+        step_both(ours, theirs, step)
+    torch.testing.assert_close(params[0], params[1], rtol=1e-12, atol=1e-13)
+
+
+def test_gaps_that_appear_at_one_address_are_seen() -> None:
+    memory = [torch.linspace(-1, 1, 32, dtype=torch.float64) for _ in range(2)]
+    params = [held[:16].requires_grad_() for held in memory]
+    ours, theirs = crossoptim.SGD(params[:1], lr=0.1, momentum=0.9), torch.optim.SGD(params[1:], lr=0.1, momentum=0.9)
+    for step in range(4):
+        if step == 2:
+            for p, held in zip(params, memory, strict=True):
+                p.data = held[::2]
+        step_both(ours, theirs, step)
+    torch.testing.assert_close(*memory, rtol=1e-12, atol=1e-13)
+
+
+def test_another_dtype_at_one_address_is_seen(calls: list[int]) -> None:
+    memory = torch.ones(8)
+    p = memory.detach().requires_grad_()
+    optimizer = crossoptim.SGD([p], lr=0.5)
+    p.grad = torch.ones(8)
+    optimizer.step()
+    p.grad = None
+    p.data = memory.view(torch.bfloat16)[:8].fill_(2)
+    p.grad = torch.ones(8, dtype=torch.bfloat16)
+    optimizer.step()
+    assert p.tolist() == [1.5] * 8 and memory[4:].tolist() == [0.5] * 4 and calls == [1, 1]
+
+
+def test_a_gradient_shorter_than_its_parameter_is_an_error() -> None:
+    p = parameter(torch.ones(8))
+    optimizer = crossoptim.SGD([p], lr=0.5)
+    optimizer.step()
+    assert p.grad is not None
+    p.grad.data = torch.ones(3)
+    with pytest.raises(RuntimeError, match="size"):
+        optimizer.step()
+
+
+def test_parameters_that_share_memory_are_stepped_in_turn(calls: list[int]) -> None:
+    ends = []
+    for library in (crossoptim, torch.optim):
+        memory = torch.ones(200_000, dtype=torch.float64)
+        p, q = memory.requires_grad_(), memory.detach()[1:].requires_grad_()
+        optimizer = library.SGD([p, q], lr=0.1, momentum=0.9, weight_decay=0.1)  # type: ignore[attr-defined]
+        for _ in range(3):
+            for each in (p, q):
+                each.grad = torch.full_like(each, 0.5)
+            optimizer.step()
+        ends.append(p.detach())
+    torch.testing.assert_close(*ends, rtol=1e-12, atol=1e-13)
+    assert calls == [2] * 3
+
+
+def test_a_count_of_sparse_adam_that_is_changed_is_seen() -> None:
+    params = [torch.ones(4, 2, dtype=torch.float64).requires_grad_() for _ in range(2)]
+    ours, theirs = crossoptim.SparseAdam(params[:1], lr=0.1), torch.optim.SparseAdam(params[1:], lr=0.1)
+    for step in range(4):
+        for optimizer, p in ((ours, params[0]), (theirs, params[1])):
+            if step == 2:
+                optimizer.state[p]["step"] = 500
+            p.grad = (torch.eye(4, 2, dtype=torch.float64) * (step + 1)).to_sparse()
+            optimizer.step()
+    torch.testing.assert_close(*params, rtol=1e-12, atol=1e-13)
+    assert ours.state[params[0]]["step"] == 502
+
+
+def test_autograd_notices_that_state_has_changed() -> None:
+    p = parameter(torch.ones(3))
+    optimizer = crossoptim.Adam([p], lr=0.1)
+    optimizer.step()
+    weight = torch.ones(3, requires_grad=True)
+    loss = (weight * optimizer.state[p]["exp_avg"]).sum()
+    optimizer.step()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
+def test_a_group_that_is_taken_away_is_not_held() -> None:
+    first, second = parameter(torch.ones(3)), parameter(torch.ones(3))
+    optimizer = crossoptim.SGD([{"params": [first]}, {"params": [second]}], lr=0.1)
+    optimizer.step()
+    gone = weakref.ref(second)
+    optimizer.param_groups.pop()
+    del second
+    optimizer.step()
+    gc.collect()
+    assert gone() is None
 
 
 def test_a_group_is_gathered_once_and_holds_no_gradient(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,7 +75,7 @@ def test_every_error_input_is_refused_with_torchs_type_and_words(info: Any) -> N
         ("AdamW", {"betas": (1.0, 0.5)}, ValueError, r"^AdamW: beta1 = 1.0 is outside .* \(Invalid beta parameter at index 0: 1.0\)$"),
         ("Adam", {"fused": True, "foreach": True}, RuntimeError, "`fused` and `foreach` cannot be `True` together"),
         ("SGD", {"fused": True, "differentiable": True}, RuntimeError, "`fused` does not support `differentiable`"),
-        ("Adam", {"capturable": True}, RuntimeError, r"capturable = True is not supported \(expected False; torch.compile"),
+        ("Adam", {"capturable": True}, RuntimeError, r"capturable = True is not supported \(expected False: a CUDA graph"),
     ],
 )
 def test_errors_are_of_torchs_types(name: str, options: dict[str, Any], kind: type[Exception], words: str) -> None:

@@ -52,7 +52,7 @@ class RuleOptimizer(torch.optim.Optimizer):
         HyperError: when a hyperparameter is unknown, outside its interval, or breaks a constraint, also if a scheduler set it so.
     """
 
-    kernels: ClassVar[bool] = True
+    kernels: bool = True
     rule: ClassVar[Rule]
     binding: ClassVar[Binding]
     __signature__: ClassVar[Signature]
@@ -121,6 +121,8 @@ class RuleOptimizer(torch.optim.Optimizer):
             with self.at_gradient_point(), torch.enable_grad():
                 loss = closure()
         groups = [self._taken(group) for group in self.param_groups]
+        for number in range(len(groups), len(self._batches)):
+            self._batches.pop(number, None)  # of a group that is no more
         with torch.set_grad_enabled(bool(self.defaults.get("differentiable"))):
             for number, (setting, params, grads) in enumerate(groups):
                 self._step(number, setting, params, grads)

@@ -99,7 +99,9 @@ class _Steps:
     """The counters of steps of some members: 0-d tensors on the processor."""
 
     def __init__(self, members: Sequence[Member]) -> None:
-        self._members = [member for member in members if isinstance(member.held.get(STEP), Tensor)]
+        counted = [member for member in members if STEP in member.held]
+        self._members = [member for member in counted if isinstance(member.held[STEP], Tensor)]
+        self._plain = [member for member in counted if not isinstance(member.held[STEP], Tensor)]
         self._tensors: list[Tensor] = [member.held[STEP] for member in self._members]
         self._places = [*map(Tensor.data_ptr, self._tensors)]
         self._counters: Counters | None = None
@@ -110,6 +112,8 @@ class _Steps:
     def stay(self) -> bool:
         """Whether they are where they were, and count what the members' ages do."""
         if [*map(Tensor.data_ptr, self._tensors)] != self._places:
+            return False
+        if any(member.held.get(STEP) != member.age.t for member in self._plain):
             return False
         found = self._counters.values().tolist() if self._counters else [*map(float, self._tensors)]
         return found == [member.age.t for member in self._members]

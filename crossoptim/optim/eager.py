@@ -31,7 +31,6 @@ BUNDLE = 8
 """Parameters to a call of what is compiled: with fewer the calls take longer, with more the compiler does."""
 
 
-
 def as_real(x: Tensor) -> Tensor:
     """A complex tensor's memory as real numbers, the two parts along a last axis; a real tensor itself."""
     return torch.view_as_real(x.resolve_conj()).resolve_neg() if x.is_complex() else x

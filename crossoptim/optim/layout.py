@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -26,14 +27,25 @@ def dense(p: Tensor) -> bool:
     return True
 
 
-def lies(grads: Sequence[Tensor]) -> object:
-    """How gradients lie in memory, to be compared; None where one is not dense."""
-    dtypes = [grad.dtype for grad in grads]
-    conjugate = any(dtype.is_complex for dtype in {*dtypes}) and any(map(Tensor.is_conj, grads))
-    try:
-        return [*map(Tensor.stride, grads)], dtypes, conjugate, any(map(Tensor.is_neg, grads))
-    except RuntimeError:  # a sparse one has no strides
-        return None
+def order(tensors: Sequence[Tensor]) -> object:
+    """In which order of memory the elements of each lie, to be compared."""
+    return all(map(Tensor.is_contiguous, tensors)) or [*map(Tensor.stride, tensors)]
+
+
+def content(tensors: Sequence[Tensor]) -> object:
+    """What is stored in each and how often, to be compared."""
+    return [t.dtype for t in tensors], [*map(Tensor.numel, tensors)]
+
+
+def as_stored(tensors: Sequence[Tensor], real: bool) -> bool:
+    """Whether memory holds the values themselves, of which none are to be negated or conjugated yet."""
+    return not any(map(Tensor.is_neg, tensors)) and (real or not any(map(Tensor.is_conj, tensors)))
+
+
+def overlap(tensors: Sequence[Tensor]) -> bool:
+    """Whether some memory belongs to two of them."""
+    spans = sorted((t.data_ptr(), t.data_ptr() + t.numel() * t.element_size()) for t in tensors if t.numel())
+    return any(end > begin for (_, end), (begin, _) in pairwise(spans))
 
 
 def alike(t: Tensor, p: Tensor) -> bool:

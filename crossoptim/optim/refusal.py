@@ -65,7 +65,9 @@ def check_machine(binding: Binding, options: Mapping[str, Any]) -> None:
             sentence = f"{binding.name}: {first} and {second} are both True (expected one of them)"
             raise UnsupportedError(with_torchs(binding, sentence, f"{first} and {second}"))
     if "capturable" in on:
-        raise UnsupportedError(f"{binding.name}: capturable = True is not supported (expected False; torch.compile takes the step whole)")
+        raise UnsupportedError(
+            f"{binding.name}: capturable = True is not supported (expected False: a CUDA graph repeats one step's numbers)"
+        )
 
 
 _SPARSE = ("sgd", "adagrad", "sparse_adam")

@@ -11,7 +11,7 @@ from torch.autograd.graph import increment_version
 
 from crossoptim.kernels.kernel import kernel
 from crossoptim.optim.held import Age, Member
-from crossoptim.optim.layout import alike, dense, lies
+from crossoptim.optim.layout import alike, as_stored, content, dense, order, overlap
 from crossoptim.spec.trace import Equation
 
 DTYPES = {
@@ -44,7 +44,7 @@ class Work:
     def add(self, index: int, member: Member, grad: Tensor) -> bool:
         """Take a member in; False where its tensors lie in memory in different ways."""
         tensors = [member.state[key] for key in self._state]
-        if not (dense(member.p) and all(alike(t, member.p) for t in (grad, *tensors))):
+        if not (dense(member.p) and all(alike(t, member.p) for t in (member.p, grad, *tensors))):
             return False
         self._indices.append(index)
         self._members.append(member)
@@ -54,32 +54,38 @@ class Work:
     def close(self) -> None:
         """Nothing is added any more."""
         self._params = [member.p for member in self._members]
-        self._numel = [p.numel() for p in self._params]
-        self._sizes = np.array(self._numel, dtype=np.int64) * (1 + (bool(self._params) and self._params[0].is_complex()))
+        self._order, self._content = order(self._fixed), content(self._params)
+        self._grads: object = ...  # not looked at yet
+        self._real = not any(map(Tensor.is_complex, self._params))
+        self._sizes = np.array([p.numel() for p in self._params], dtype=np.int64) * (1 if self._real else 2)
         self._places = [*map(Tensor.data_ptr, self._fixed)]
         fixed = np.array(self._places, dtype=np.uintp).reshape(len(self._params), 1 + len(self._state))
         self._addresses = np.insert(fixed, 1, 0, axis=1)
+        self._alone = overlap(self._fixed)
         ages = [member.age for member in self._members]
-        self._lie: object = ...  # not looked at yet
         self._ages = ages[:1] if len({*ages}) == 1 else ages
 
     def _mine(self, grads: Sequence[Tensor]) -> Sequence[Tensor]:
         return grads if len(grads) == len(self._indices) else [grads[index] for index in self._indices]
 
     def stays(self, grads: Sequence[Tensor]) -> bool:
-        """Whether all tensors are where they were; gradients may be new ones that lie as those before did."""
-        if [*map(Tensor.data_ptr, self._fixed)] != self._places or [*map(Tensor.numel, self._params)] != self._numel:
+        """Whether all tensors lie where and as they lay; gradients may be new ones that lie as those before did."""
+        if [*map(Tensor.data_ptr, self._fixed)] != self._places:
+            return False
+        if order(self._fixed) != self._order or content(self._params) != self._content:
             return False
         mine = self._mine(grads)
-        lie = lies(mine)
-        if lie != self._lie and not all(map(alike, mine, self._params)):
+        if not (as_stored(mine, self._real) and (self._real or as_stored(self._fixed, self._real))):
             return False
-        self._lie = lie
+        found = order(mine), content(mine)
+        if found != self._grads and not all(map(alike, mine, self._params)):
+            return False
+        self._grads = found
         return True
 
     def run(self, grads: Sequence[Tensor], numbers: Numbers, threads: int) -> None:
         """The step."""
         if self._params:
             self._addresses[:, 1] = [*map(Tensor.data_ptr, self._mine(grads))]
-            self._kernel(self._sizes, self._addresses, [numbers[age] for age in self._ages], threads)
-            increment_version(self._params)
+            self._kernel(self._sizes, self._addresses, [numbers[age] for age in self._ages], 1 if self._alone else threads)
+            increment_version(self._fixed)
