@@ -42,8 +42,9 @@ class _Numbers:
 class RuleOptimizer(torch.optim.Optimizer):
     """Base of the optimizers that :func:`optimizer_class` makes from rules.
 
-    Works as any ``torch.optim.Optimizer`` does: parameter groups, schedulers, closures, ``state_dict``. Each parameter's state holds
-    ``step`` (its number of updates) and the rule's state variables under the specification's names. The scalars of each step (bias
+    Works as any ``torch.optim.Optimizer`` does: parameter groups, schedulers, closures, ``state_dict``. Each parameter's state lies under
+    the keys that PyTorch has for the class, those of the specification where it has none: ``step``, a 0-d tensor that counts the updates,
+    and the rule's state variables, in the parameter's dtype and order of memory. The scalars of each step (bias
     corrections and such) are exact, rounded once to double. Elementwise rules step all dense parameters in the processor's memory by one
     call of a compiled kernel, whatever the number of threads with the same bits; everything else, and all where ``kernels`` is False, by
     torch's own operations.

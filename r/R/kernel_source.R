@@ -3,10 +3,10 @@
 
 # How the elements of a tensor lie in memory, and the C type in which they are computed.
 storages <- list(
-  float32 = list(stored = "float", computed = "float", suffix = "f"),
-  float64 = list(stored = "double", computed = "double", suffix = ""),
-  bfloat16 = list(stored = "uint16_t", computed = "float", suffix = "f"),
-  float16 = list(stored = "_Float16", computed = "float", suffix = "f")
+  float32 = list(stored = "float", computed = "float", suffix = "f", bytes = 4),
+  float64 = list(stored = "double", computed = "double", suffix = "", bytes = 8),
+  bfloat16 = list(stored = "uint16_t", computed = "float", suffix = "f", bytes = 2),
+  float16 = list(stored = "_Float16", computed = "float", suffix = "f", bytes = 2)
 )
 
 # What the kernel of an equation takes, in order: tensors, of which `g` is only read, and numbers.

@@ -71,6 +71,7 @@ new_batch <- function(optimizer, i, dtype, taken, plan, memory) {
   batch$tensors <- tensors[alike] # of which none may go while its address is known
   batch$addresses <- found$address[, alike, drop = FALSE]
   batch$sizes <- found$size[1, alike]
+  batch$alone <- overlap(batch$addresses, rep(batch$sizes, each = nrow(batch$addresses)) * storages[[dtype]]$bytes)
   batch$counts <- length(keys) > 0
   batch$steps <- vapply(states[alike], function(state) state$step %||% 0, 0)
   batch$names <- unlist(optimizer$binding$kept[kernel$kept])
@@ -78,6 +79,14 @@ new_batch <- function(optimizer, i, dtype, taken, plan, memory) {
   batch$kept <- matrix(unlist(kept), length(batch$names), length(batch$members))
   batch$places <- places_of(optimizer, i, batch$members)
   batch
+}
+
+# Whether some memory belongs to two of several tensors: then they are stepped in turn, not by several threads.
+overlap <- function(addresses, bytes) {
+  filled <- bytes > 0
+  at <- order(addresses[filled])
+  begin <- addresses[filled][at]
+  any(utils::head(begin + bytes[filled][at], -1) > begin[-1])
 }
 
 # What is kept for a parameter, with what is missing as it is before the first step.
@@ -106,7 +115,8 @@ run_batch <- function(optimizer, batch, gradients, values, memory) {
   batch$steps <- batch$steps + batch$counts
   made <- all_numbers(batch$kernel, values, batch$kept, batch$steps)
   addresses <- rbind(batch$addresses[1, ], gradients, batch$addresses[-1, , drop = FALSE])
-  .Call(batch$kernel$run, batch$sizes, addresses, made$numbers, torch::torch_get_num_threads())
+  threads <- if (batch$alone) 1L else torch::torch_get_num_threads()
+  .Call(batch$kernel$run, batch$sizes, addresses, made$numbers, threads)
   .Call(memory$touch, batch$stepped)
   if (batch$counts) {
     batch$kept <- made$kept

@@ -241,3 +241,10 @@ test_that("without a compiler torch's operations do the work, which is told once
   expect_identical(stepped, 0.5)
   expect_silent(step())
 })
+
+test_that("tensors that share memory are found", {
+  expect_false(overlap(c(0, 40, 20), c(20, 20, 20)))
+  expect_true(overlap(c(0, 40, 19), c(20, 20, 22)))
+  expect_false(overlap(c(0, 0, 8), c(0, 8, 8)))
+  expect_false(overlap(numeric(), numeric()))
+})
