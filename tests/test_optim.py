@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import crossoptim
 from crossoptim.errors import HyperError
 from crossoptim.golden.oracle import rounded_scalars
-from crossoptim.optim import base
+from crossoptim.optim.classes import optimizer_class, specification_binding
 from crossoptim.optim.scalars import exact_scalars
 from crossoptim.spec.ecosystems.pytorch import pytorch
 from crossoptim.spec.rules import all_presets, all_rules, resolve
@@ -230,7 +230,7 @@ def test_zeroing_gradients_in_place_does_not_reach_the_state() -> None:
 
 @pytest.mark.parametrize("name", [*all_rules(), *all_presets()])
 def test_every_rule_and_preset_is_an_optimizer_under_the_specifications_names(name: str) -> None:
-    cls = base.optimizer_class(base.specification_binding(name))
+    cls = optimizer_class(specification_binding(name))
     optimizer = cls([torch.zeros(2, 2, requires_grad=True)])
     assert dict(optimizer.setting(optimizer.param_groups[0]).values) == dict(resolve(name).values)
     assert all(f"{option.name}:" in str(cls.__doc__) for option in cls.rule.options())

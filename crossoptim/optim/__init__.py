@@ -45,7 +45,7 @@ def __getattr__(name: str) -> Any:
         import torch  # noqa: F401
     except ModuleNotFoundError as error:
         raise UnavailableError(f"crossoptim.optim.{name}: {error.name} is not installed (pip install {error.name})") from None
-    from crossoptim.optim.base import optimizer_class
+    from crossoptim.optim.classes import optimizer_class
 
     made = optimizer_class(_BINDINGS[name])
     made.__module__ = __name__

@@ -20,10 +20,9 @@ from crossoptim.optim.namespace import Tensors
 from crossoptim.optim.refusal import check_gradient, check_machine, check_tensors, with_torchs
 from crossoptim.optim.scalars import exact_scalars
 from crossoptim.optim.setting import Reader
-from crossoptim.optim.signature import PARAMS, documentation, left_open, signature
+from crossoptim.optim.signature import PARAMS
 from crossoptim.spec.expr import evaluate, parse
 from crossoptim.spec.model import Binding, Rule, Setting, StateVar
-from crossoptim.spec.rules import get_rule, resolve
 from crossoptim.spec.trace import GRAD, PARAM, trace
 
 _NOTHING: Held = {}
@@ -40,7 +39,7 @@ class _Numbers:
 
 
 class RuleOptimizer(torch.optim.Optimizer):
-    """Base of the optimizers that :func:`optimizer_class` makes from rules.
+    """Base of the optimizers that are made from rules.
 
     Works as any ``torch.optim.Optimizer`` does: parameter groups, schedulers, closures, ``state_dict``. Each parameter's state lies under
     the keys that PyTorch has for the class, those of the specification where it has none: ``step``, a 0-d tensor that counts the updates,
@@ -246,33 +245,3 @@ class RuleOptimizer(torch.optim.Optimizer):
             with torch.no_grad():
                 for p, value in moved:
                     p.copy_(value)
-
-
-def specification_binding(name: str) -> Binding:
-    """The rule or preset of that name bound under the specification's own names; every switch is an argument."""
-    setting = resolve(name)
-    return Binding(
-        name,
-        rule=setting.rule.name,
-        args={option.name: option.name for option in setting.rule.options()},
-        defaults=dict(setting.values),
-        state={var.name: var.name for var in setting.rule.state},
-        kept={var.name: var.name for var in setting.rule.kept},
-    )
-
-
-def optimizer_class(binding: Binding) -> type[RuleOptimizer]:
-    """A class with a binding's argument names and defaults; switches that the binding leaves open are keyword arguments."""
-    rule = get_rule(binding.rule)
-    members = {
-        "rule": rule,
-        "binding": binding,
-        "_read": Reader(binding, [switch.name for switch in left_open(rule, binding)]),
-        "__signature__": signature(binding),
-        "__doc__": documentation(binding),
-    }
-    if rule.converse:
-        from crossoptim.optim.closure import ClosureOptimizer  # which builds on this module
-
-        return type(binding.name, (ClosureOptimizer,), members)
-    return type(binding.name, (RuleOptimizer,), members)

@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.optim.optimizer import required
 
 from crossoptim.errors import ArgumentError, HyperError
-from crossoptim.optim.base import RuleOptimizer, optimizer_class
+from crossoptim.optim.base import RuleOptimizer
+from crossoptim.optim.classes import optimizer_class
 from crossoptim.optim.closure import ClosureOptimizer
 from crossoptim.optim.held import Held, age_of, key_of
 from crossoptim.optim.memory import KEYS

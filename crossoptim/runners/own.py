@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from sysconfig import get_platform
 
 from crossoptim import __version__
-from crossoptim.optim.base import optimizer_class, specification_binding
+from crossoptim.optim.classes import optimizer_class, specification_binding
 from crossoptim.runners.base import Description
 from crossoptim.runners.harness import Adapter, LocalRunner, Start
 from crossoptim.runners.torch_adapter import details, one_thread_float32, torch_adapter
