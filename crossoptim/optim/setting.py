@@ -10,8 +10,7 @@ from torch import Tensor
 from crossoptim.errors import HyperError
 from crossoptim.optim.refusal import refused, with_torchs
 from crossoptim.optim.signature import left_open
-from crossoptim.spec.expr import names, parsed
-from crossoptim.spec.model import Binding, Real, Setting
+from crossoptim.spec.model import Binding, Setting
 from crossoptim.spec.rules import get_rule
 
 _REMEMBERED = 256
@@ -32,15 +31,6 @@ class Reader:
         self._names = (*binding.args, *switches)
         self._synonyms = binding.constructor.synonyms if binding.constructor else {}
         self._known: dict[tuple[Any, ...], Setting] = {}
-        self._last: tuple[tuple[Any, ...], Setting] | None = None
-        rule = get_rule(binding.rule)
-        bound = {name for constraint in rule.constraints for name in names(parsed(constraint.holds))}
-        numbers = {option.name: option for option in rule.hyper if type(option) is Real and option.name not in bound}
-        self._alone = {
-            foreign: numbers[ours]
-            for foreign, ours in binding.args.items()
-            if isinstance(ours, str) and ours in numbers and foreign not in binding.spellings and foreign not in self._synonyms
-        }
 
     def __call__(self, group: Mapping[str, Any]) -> Setting:
         """The setting of a group; raises :class:`HyperError` for a value that the rule does not take."""
@@ -53,27 +43,11 @@ class Reader:
     def _found(self, plain: tuple[Any, ...]) -> Setting:
         key = (*plain, *map(type, plain))
         if key not in self._known:
-            setting = self._changed(plain) or self._resolved(dict(zip(self._names, plain, strict=True)))
-            self._last = plain, setting
+            setting = self._resolved(dict(zip(self._names, plain, strict=True)))
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
             self._known[key] = setting
         return self._known[key]
-
-    def _changed(self, plain: tuple[Any, ...]) -> Setting | None:
-        """The last setting with another number, which is all that a scheduler changes; None where there is more to look at."""
-        if self._last is None:
-            return None
-        before, setting = self._last
-        changed = [i for i, value in enumerate(plain) if value is not before[i]]
-        option = self._alone.get(self._names[changed[0]]) if len(changed) == 1 else None
-        value = plain[changed[0]] if option else None
-        if option is None or type(value) is not float or type(before[changed[0]]) is not float:
-            return None
-        try:
-            return Setting(setting.rule, {**setting.values, option.name: option.validate(setting.rule.name, value)})
-        except HyperError:
-            return None
 
     def _plain(self, name: str, value: Any) -> Any:
         """An option as Python's own numbers; raises :class:`HyperError` for a tensor of several."""
