@@ -483,3 +483,14 @@ def test_base_r_reproduces_the_golden_trajectory_over_both_transports(transport:
             request = get_implementation("base-r").request(CASES[key], GOLDEN[key], "replay")
             found = read_trajectory(runners["base-r"].run(request), CASES[key], "base-r")
             assert all(np.array_equal(np.array(found.params[n]), np.array(rows), equal_nan=True) for n, rows in GOLDEN[key].params.items())
+
+
+def test_runners_of_this_process_may_be_asked_for_at_once() -> None:
+    program = (
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from crossoptim.runners.registry import local_runner\n"
+        "names = ['crossoptim', 'torch-single', 'rtorch-0.17']\n"
+        "print(len([*ThreadPoolExecutor(3).map(local_runner, names)]))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "3"), done.stderr

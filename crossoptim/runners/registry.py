@@ -110,6 +110,10 @@ def get_implementation(name: str) -> Implementation:
     return lookup("runner", IMPLEMENTATIONS, name)
 
 
+_importing = threading.RLock()
+"""One import at a time: of two threads that load torch by different ways one would see a half of it."""
+
+
 def local_runner(name: str) -> LocalRunner:
     """The runner of an implementation that lives in this process.
 
@@ -121,7 +125,8 @@ def local_runner(name: str) -> LocalRunner:
     module = lookup("runner", here, name).module
     assert module is not None
     try:
-        made: LocalRunner = import_module(module).make(name)
+        with _importing:
+            made: LocalRunner = import_module(module).make(name)
     except ModuleNotFoundError as error:
         raise UnavailableError(f"{name}: {error.name} is not installed (pip install {error.name})") from None
     return made
