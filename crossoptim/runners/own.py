@@ -10,7 +10,6 @@ from crossoptim.optim.classes import optimizer_class, specification_binding
 from crossoptim.runners.base import Description
 from crossoptim.runners.harness import Adapter, LocalRunner, Start
 from crossoptim.runners.torch_adapter import details, one_thread_float32, torch_adapter
-from crossoptim.runners.torch_memory import TORCH
 
 KERNELS = {"crossoptim": True, "crossoptim-eager": False}
 
@@ -26,7 +25,7 @@ class OwnRunner(LocalRunner):
         """An optimizer of the rule or preset ``start.optimizer``."""
         made = optimizer_class(specification_binding(start.optimizer))
         made.kernels = KERNELS[self.name]
-        return torch_adapter(start, made, number=lambda n: n, memory=TORCH if made.rule.converse else None)
+        return torch_adapter(start, made, number=lambda n: n, converses=made.rule.converse is not None)
 
     def settled(self) -> AbstractContextManager[None]:
         """One thread, default dtype float32."""

@@ -16,7 +16,6 @@ from crossoptim.runners import torch_schedule
 from crossoptim.runners.base import Description
 from crossoptim.runners.harness import Adapter, LocalRunner, Start
 from crossoptim.runners.torch_adapter import details, one_thread_float32, torch_adapter
-from crossoptim.runners.torch_memory import TORCH
 from crossoptim.spec.ecosystems.pytorch import pytorch
 from crossoptim.spec.rules import get_rule
 
@@ -50,7 +49,7 @@ class TorchRunner(LocalRunner):
         sparse = start.optimizer in _SPARSE
         # torch keeps such numbers as float32 tensors, SparseAdam as they are
         number: Callable[[float], Any] = (lambda n: n) if sparse else partial(torch.tensor, dtype=torch.float32)
-        return torch_adapter(start, partial(make, **choice), number, sparse, TORCH if start.optimizer in _CLOSURE else None)
+        return torch_adapter(start, partial(make, **choice), number, sparse, start.optimizer in _CLOSURE)
 
     def schedule(self, request: Mapping[str, Any], at: list[str]) -> dict[str, Any]:
         """A class of ``torch.optim.lr_scheduler``."""

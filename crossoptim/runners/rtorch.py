@@ -17,7 +17,6 @@ from crossoptim.runners import torch_schedule
 from crossoptim.runners.base import DEFAULT_TIMEOUT, Answer, Description
 from crossoptim.runners.harness import Adapter, LocalRunner, Start
 from crossoptim.runners.torch_adapter import details, one_thread_float32, torch_adapter
-from crossoptim.runners.torch_memory import TORCH
 
 QUIRKS = {"rtorch": "fixed", "rtorch-ignite": "fixed", "rtorch-0.17": "0.17", "rtorch-ignite-0.17": "0.17"}
 
@@ -44,8 +43,7 @@ class RTorchRunner(LocalRunner):
         if made is None or not issubclass(made, RuleOptimizer):
             raise UnavailableError(f"crossoptim.rtorch has no class {start.optimizer!r}")
         unused = {event["step"]: event["params"] for event in self._events if event["kind"] == "unused"}
-        memory = TORCH if made.rule.converse else None
-        return torch_adapter(start, partial(made, quirks=QUIRKS[self.name]), float, memory=memory, unused=unused)
+        return torch_adapter(start, partial(made, quirks=QUIRKS[self.name]), float, converses=made.rule.converse is not None, unused=unused)
 
     def schedule(self, request: Mapping[str, Any], at: list[str]) -> dict[str, Any]:
         """A scheduler of :mod:`crossoptim.rtorch`."""

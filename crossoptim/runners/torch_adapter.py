@@ -14,7 +14,7 @@ from torch import Tensor
 from crossoptim.errors import HyperError, RunnerError
 from crossoptim.optim.namespace import Tensors as TensorNamespace
 from crossoptim.runners.harness import Adapter, Array, GroupOptions, Numbers, Start, States, Tensors
-from crossoptim.runners.torch_memory import Keys, read_memory, write_memory
+from crossoptim.runners.torch_memory import read_memory, write_memory
 from crossoptim.spec.conversation import Memory
 from crossoptim.spec.expr import evaluate, parse
 
@@ -49,7 +49,7 @@ def torch_adapter(
     make: MakeOptimizer,
     number: Callable[[float], Any],
     sparse: bool = False,
-    memory: Keys | None = None,
+    converses: bool = False,
     unused: Unused | None = None,
 ) -> Adapter:
     """An adapter.
@@ -59,22 +59,22 @@ def torch_adapter(
         make: builds the optimizer from groups and the options of the first one.
         number: turns a step count or kept number into what the optimizer's state holds.
         sparse: whether it takes gradients as sparse tensors, of the entries that are not zero.
-        memory: what it calls its memory, where it chooses itself where to evaluate.
+        converses: whether it chooses itself where to evaluate, and remembers what it found.
         unused: by step, the parameters that take no part in its loss, which keep what ``zero_grad()`` leaves; None where gradients are
             forgotten without it.
     """
-    return _TorchOptimizer(start, make, number, sparse, memory, unused)
+    return _TorchOptimizer(start, make, number, sparse, converses, unused)
 
 
 class _TorchOptimizer:
     def __init__(
-        self, start: Start, make: MakeOptimizer, number: Callable[[float], Any], sparse: bool, memory: Keys | None, unused: Unused | None
+        self, start: Start, make: MakeOptimizer, number: Callable[[float], Any], sparse: bool, converses: bool, unused: Unused | None
     ) -> None:
         self.start = start
         self._make = make
         self._number = number
         self._sparse = sparse
-        self._memory = memory
+        self._converses = converses
         self._unused, self._done = unused, 0
         self._left: dict[str, Tensor] = {}
         self._dtype = DTYPES[start.dtype]
@@ -187,7 +187,7 @@ class _TorchOptimizer:
         return out
 
     def memory(self) -> Memory | None:
-        return None if self._memory is None else read_memory(self._optimizer.state.get(self._first(), {}), self._memory)
+        return read_memory(self._optimizer.state.get(self._first(), {})) if self._converses else None
 
     def _first(self) -> Tensor:
         first: Tensor = self._optimizer.param_groups[0]["params"][0]
@@ -204,8 +204,8 @@ class _TorchOptimizer:
                 tensors = {self.start.state[var]: torch.from_numpy(value.copy()) for var, value in state.get(name, {}).items()}
                 numbers = {self.start.kept[key]: self._number(value) for key, value in kept.get(name, {}).items()}
                 held[self._tensors[name]] = {"step": self._number(number), **tensors, **numbers}
-        if memory is not None and self._memory is not None:
-            self._optimizer.state[self._first()] = write_memory(memory, self._memory)
+        if memory is not None and self._converses:
+            self._optimizer.state[self._first()] = write_memory(memory)
 
 
 def _array(tensor: Tensor) -> Array:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from crossoptim.errors import StateError
-from crossoptim.runners.torch_memory import TORCH, read_memory, write_memory
+from crossoptim.runners.torch_memory import read_memory, write_memory
 from crossoptim.spec.conversation import Memory
 from crossoptim.state.saved import HISTORY, LENGTH, Saved
 from crossoptim.state.torch_group import TorchGroup, dtype_name
@@ -24,7 +24,7 @@ def read_history(optimizer: Optimizer, group: TorchGroup) -> History:
     kinds = {dtype_name(p, name) for name, p in group.params.items()}
     if not kinds <= {"float32", "float64"}:
         raise StateError(f"{group.binding.name}: parameters are {', '.join(sorted(kinds))} (expected float32 or float64)")
-    memory = read_memory(optimizer.state.get(next(iter(group.params.values())), {}), TORCH)
+    memory = read_memory(optimizer.state.get(next(iter(group.params.values())), {}))
     if not memory.iterations:
         return 0, {}, {name: {} for name in group.params}
     parts: dict[str, dict[str, Tensor]] = {}
@@ -52,4 +52,4 @@ def history_entry(saved: Saved, group: TorchGroup) -> dict[str, Any]:
         for var in HISTORY
     ]
     memory = Memory(one.step, tuple(zip(*columns, strict=True)), gradient, direction, one.kept[LENGTH])
-    return write_memory(memory, TORCH)
+    return write_memory(memory)

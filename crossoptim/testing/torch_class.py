@@ -11,7 +11,6 @@ import torch
 from crossoptim.runners.base import Description
 from crossoptim.runners.harness import Adapter, LocalRunner, Start
 from crossoptim.runners.torch_adapter import details, one_thread_float32, torch_adapter
-from crossoptim.runners.torch_memory import TORCH
 from crossoptim.spec.model import Binding
 from crossoptim.spec.rules import get_rule
 
@@ -29,8 +28,8 @@ class TorchClassRunner(LocalRunner):
 
     def open(self, start: Start) -> Adapter:
         """A new optimizer over these parameters."""
-        memory = TORCH if get_rule(self._binding.rule).converse else None
-        return torch_adapter(start, self._make, lambda n: n, self._binding.gradients == "sparse", memory)
+        converses = get_rule(self._binding.rule).converse is not None
+        return torch_adapter(start, self._make, lambda n: n, self._binding.gradients == "sparse", converses)
 
     def settled(self) -> AbstractContextManager[None]:
         """One thread, default dtype float32."""
