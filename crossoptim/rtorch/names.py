@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from inspect import Parameter, Signature
+from inspect import BoundArguments, Parameter, Signature
 from keyword import iskeyword
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
+from crossoptim.errors import ArgumentError, HyperError
 from crossoptim.optim.signature import left_open
 from crossoptim.spec.model import Binding
 from crossoptim.spec.rules import get_rule
@@ -52,3 +54,36 @@ def scheduler_documentation(binding: Binding) -> str:
     docs = {option.name: option.doc for option in schedule.options}
     lines = [f"{schedule.title}.", "", "Args:", f"    {OPTIMIZER}: any optimizer of torch."]
     return "\n".join([*lines, *(f"    {name}: {docs[str(ours)]}." for name, ours in binding.args.items())])
+
+
+def arguments(
+    name: str, taken: Signature, bind: Callable[..., BoundArguments], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What a constructor is given, and its defaults.
+
+    Args:
+        name: what is constructed.
+        taken: its signature.
+        bind: of the signature: ``bind``, or ``bind_partial`` where what is missing is missed later.
+        args: given by position.
+        kwargs: given by name.
+
+    Raises:
+        ArgumentError: for an argument that it does not have, or that is missing.
+    """
+    known = taken.parameters
+    unknown = next((key for key in kwargs if key not in known), None)
+    if unknown:
+        raise ArgumentError(f"{name} has no argument {unknown} (expected {', '.join(known)})")
+    try:
+        bound = bind(*args, **kwargs)
+    except TypeError as error:
+        raise ArgumentError(f"{name}: {error} (expected {', '.join(known)})") from None
+    bound.apply_defaults()
+    return dict(bound.arguments)
+
+
+def check_quirks(name: str, quirks: object) -> None:
+    """Raise :class:`HyperError` for a choice of quirks that there is not."""
+    if quirks not in QUIRKS:
+        raise HyperError(f"{name}: {CHOICE} = {quirks!r} is not known (expected one of {', '.join(QUIRKS)})")

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.optim.optimizer import required
 
-from crossoptim.errors import ArgumentError, HyperError
+from crossoptim.errors import HyperError
 from crossoptim.optim.base import RuleOptimizer
 from crossoptim.optim.classes import optimizer_class
 from crossoptim.optim.closure import ClosureOptimizer
@@ -24,7 +24,7 @@ from crossoptim.optim.signature import PARAMS
 from crossoptim.rtorch import released
 from crossoptim.rtorch.inputs import checks_groups, refused, shares_parameters, without_default
 from crossoptim.rtorch.layout import from_r, to_r
-from crossoptim.rtorch.names import CHOICE, QUIRKS, Quirks, closed, in_python, spelled
+from crossoptim.rtorch.names import CHOICE, QUIRKS, Quirks, arguments, check_quirks, closed, in_python, spelled
 from crossoptim.spec.conversation import Conversation, Memory, Outcome
 from crossoptim.spec.edit import float32_scalars
 from crossoptim.spec.model import (
@@ -67,8 +67,7 @@ class ROptimizer(RuleOptimizer):
     quirks: Quirks
 
     def __init__(self, params: Any, *args: Any, quirks: Quirks = "fixed", **kwargs: Any) -> None:
-        if quirks not in QUIRKS:
-            raise HyperError(f"{self.binding.name}: quirks = {quirks!r} is not known (expected one of {', '.join(QUIRKS)})")
+        check_quirks(self.binding.name, quirks)
         self.quirks, self.loaded, self._constructed = quirks, False, 0
         self._batches = {}
         options = self._options(params, *args, **{spelled(name): value for name, value in kwargs.items()})
@@ -82,16 +81,8 @@ class ROptimizer(RuleOptimizer):
 
     def _options(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """The constructor's arguments under R torch's names."""
-        known = self.__signature__.parameters
-        unknown = next((name for name in kwargs if name not in known), None)
-        if unknown:
-            raise ArgumentError(f"{self.binding.name} has no argument {unknown} (expected {', '.join(known)})")
-        try:
-            bound = self.__signature__.bind(*args, **kwargs)
-        except TypeError as error:
-            raise ArgumentError(f"{self.binding.name}: {error} (expected {', '.join(known)})") from None
-        bound.apply_defaults()
-        return {foreign: bound.arguments[spelled(foreign)] for foreign in self.binding.args}
+        given = arguments(self.binding.name, self.__signature__, self.__signature__.bind, args, kwargs)
+        return {foreign: given[spelled(foreign)] for foreign in self.binding.args}
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters with options of their own.

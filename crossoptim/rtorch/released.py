@@ -129,4 +129,3 @@ def _in_float32(root: Expr, operations: str, env: Mapping[str, float]) -> float:
         raise CrossoptimError(f"rtorch: float32 in {operations!r} operations is not known (expected all)")
     numbers = {name: torch.tensor(env[name], dtype=torch.float32) for name in names(root)}
     return float(evaluate(root, numbers, Tensors))
-

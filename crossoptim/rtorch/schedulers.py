@@ -15,7 +15,16 @@ import torch
 
 from crossoptim.errors import ArgumentError, HyperError
 from crossoptim.rtorch.inputs import refused
-from crossoptim.rtorch.names import CHOICE, LAST, OPTIMIZER, QUIRKS, VERBOSE, scheduler_documentation, scheduler_signature
+from crossoptim.rtorch.names import (
+    CHOICE,
+    LAST,
+    OPTIMIZER,
+    VERBOSE,
+    arguments,
+    check_quirks,
+    scheduler_documentation,
+    scheduler_signature,
+)
 from crossoptim.rtorch.released import ReleasedError
 from crossoptim.spec.model import Binding, Ecosystem, Raises
 from crossoptim.spec.refusals import words
@@ -100,8 +109,7 @@ class RScheduler:
         self.optimizer: torch.optim.Optimizer = options.pop(OPTIMIZER)
         last, self.verbose, quirks = options.pop(LAST, -1), options.pop(VERBOSE), options.pop(CHOICE)
         self.quirks = quirks or getattr(self.optimizer, "quirks", "fixed")
-        if self.quirks not in QUIRKS:
-            raise HyperError(f"{self.binding.name}: quirks = {self.quirks!r} is not known (expected one of {', '.join(QUIRKS)})")
+        check_quirks(self.binding.name, self.quirks)
         if not isinstance(self.optimizer, torch.optim.Optimizer):
             raise HyperError(f"{self.binding.name}: {type(self.optimizer).__name__} is not an optimizer (expected a torch.optim.Optimizer)")
         groups = self.optimizer.param_groups
@@ -120,16 +128,7 @@ class RScheduler:
 
     def _options(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """The constructor's arguments; one that is missing is missed by the schedule."""
-        known = self.__signature__.parameters
-        unknown = next((name for name in kwargs if name not in known), None)
-        if unknown:
-            raise ArgumentError(f"{self.binding.name} has no argument {unknown} (expected {', '.join(known)})")
-        try:
-            bound = self.__signature__.bind_partial(*args, **kwargs)
-        except TypeError as error:
-            raise ArgumentError(f"{self.binding.name}: {error} (expected {', '.join(known)})") from None
-        bound.apply_defaults()
-        return dict(bound.arguments)
+        return arguments(self.binding.name, self.__signature__, self.__signature__.bind_partial, args, kwargs)
 
     def step(self, metrics: float | None = None) -> None:
         """Set the rates of the next step.
