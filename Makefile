@@ -1,6 +1,6 @@
 # make with no target lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup check test lint ruff mypy lint-r check-r test-r test-python vignette clean
+.PHONY: help setup check test lint ruff mypy lint-r check-r test-r test-python vignette site dist check-dist clean
 
 # The package asks for any recent torch; this pin takes a CPU build where one is at hand, instead of gigabytes of CUDA.
 TORCH ?= torch==2.13.0
@@ -66,6 +66,20 @@ vignette: setup ## Keep anew what the R vignette prints where R torch and Python
 test-python: setup ## pytest (ARGS="-k adam")
 	@$(BIN)/pytest -n 2 $(ARGS)
 
+# All is read anew: a warning of a page that has not changed would not be given again.
+site: .venv/.python ## The documentation as a site in build/site; a warning fails (ARGS="-D crossoptim_slow=0": without what takes long)
+	@$(BIN)/python -m sphinx $(if $(CI),-q) -E -W --keep-going -b html -d build/doctrees -D crossoptim_slow=1 $(ARGS) docs build/site
+	@echo "The site is built: open build/site/index.html"
+
+dist: .venv/.python ## Wheel, sdist and R package as files in dist (docs/releasing.md)
+	rm -rf dist
+	$(BIN)/python -m hatchling build --target sdist --directory dist
+	$(BIN)/pip wheel -qq --no-deps --no-build-isolation --wheel-dir dist dist/crossoptim-*.tar.gz
+	cd dist && $(R_ENV) R CMD build ../r
+
+check-dist: dist ## Each file of dist in an empty environment, and what a user does first with it
+	@.ci/check-dist
+
 clean: ## Remove all that make has made, .venv too
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv build dist docs/generated .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find crossoptim tests docs -name __pycache__ -prune -exec rm -rf {} +

@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 __version__ = "0.1.0"
-_STATE = ("load_optimizer_state", "save_optimizer_state")
+_FUNCTIONS = {
+    "fixtures_root": "golden.fixture:root",
+    "load_optimizer_state": "state:load_optimizer_state",
+    "save_optimizer_state": "state:save_optimizer_state",
+}
+"""Public name → module below this package, and the name there."""
 
 
 def __getattr__(name: str) -> Any:
@@ -13,8 +18,9 @@ def __getattr__(name: str) -> Any:
     from importlib.util import find_spec
 
     if not name.startswith("_"):
-        if name in _STATE:
-            return getattr(import_module(f"{__name__}.state"), name)
+        if name in _FUNCTIONS:
+            module, _, function = _FUNCTIONS[name].partition(":")
+            return getattr(import_module(f"{__name__}.{module}"), function)
         if find_spec(f"{__name__}.{name}"):
             return import_module(f"{__name__}.{name}")
         optim = import_module(f"{__name__}.optim")
@@ -27,4 +33,4 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     from crossoptim import optim
 
-    return sorted([*globals(), *optim.__all__, *_STATE])
+    return sorted([*globals(), *optim.__all__, *_FUNCTIONS])

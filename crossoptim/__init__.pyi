@@ -30,7 +30,9 @@ from crossoptim.optim import (
     ScheduleFreeSGD,
     Yogi,
 )
-from crossoptim.state import load_optimizer_state, save_optimizer_state
+from crossoptim.golden.fixture import root as fixtures_root
+from crossoptim.state import load_optimizer_state
+from crossoptim.state import save_optimizer_state
 
 __all__ = [
     "SGD",
@@ -60,9 +62,11 @@ __all__ = [
     "ScheduleFreeAdamW",
     "ScheduleFreeSGD",
     "Yogi",
+    "fixtures_root",
     "load_optimizer_state",
     "save_optimizer_state",
     "optim",
 ]
 
 __version__: str
+_FUNCTIONS: dict[str, str]

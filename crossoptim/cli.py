@@ -336,6 +336,19 @@ def export(
     out.print(f"{plural(len(chosen), 'case')} in {folder}, {plural(len(changed), 'file')} changed", soft_wrap=True)
 
 
+@app.command("fixtures")
+def fixtures_command(json_file: JsonFile = None) -> None:
+    """Print the folder of the fixtures that came with this installation.
+
+    Example:
+      ls "$(crossoptim fixtures)/v1/golden/adam"
+    """
+    folder = str(_fixtures(None))
+    _emit(folder, json_file)
+    if json_file != "-":
+        out.print(folder, soft_wrap=True, markup=False, highlight=False)
+
+
 @app.command()
 def generate(
     output: Annotated[
@@ -350,10 +363,10 @@ def generate(
     """
     from crossoptim.check.result import plural
     from crossoptim.generated import GENERATED, outdated
-    from crossoptim.golden.fixture import root
+    from crossoptim.golden.fixture import checkout
     from crossoptim.golden.json_text import write_whole
 
-    folder = output or root().parent
+    folder = output or checkout()
     for name in GENERATED:
         if not (folder / name).parent.is_dir():
             raise CrossoptimError(f"{folder}: has no folder {Path(name).parent} (expected the root of a checkout)")
@@ -703,12 +716,12 @@ def quirks(
       crossoptim quirks --verify
     """
     from crossoptim.check.result import plural
-    from crossoptim.golden.fixture import root
+    from crossoptim.golden.fixture import checkout
     from crossoptim.golden.json_text import write_whole
     from crossoptim.quirks.pages import outdated, pages, pictures
     from crossoptim.spec.ecosystems import all_quirks
 
-    folder = output or root().parent / "docs" / "quirks"
+    folder = output or checkout() / "docs" / "quirks"
     with _progress("quirks", len(all_quirks())) as (tick, _):
         files = pages(tick)
         drawn = pictures() if plots and not verify else {}

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from crossoptim import _FUNCTIONS
 from crossoptim.optim import stubs
 from crossoptim.rtorch import stubs as rtorch_stubs
 from crossoptim.spec.emit.generated import GENERATED as R_PACKAGE
 
 GENERATED: dict[str, Callable[[], str]] = {
-    "crossoptim/__init__.pyi": stubs.package,
+    "crossoptim/__init__.pyi": partial(stubs.package, _FUNCTIONS),
     "crossoptim/optim/__init__.pyi": stubs.optimizers,
     "crossoptim/rtorch/__init__.pyi": rtorch_stubs.text,
     **R_PACKAGE,

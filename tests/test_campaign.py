@@ -293,7 +293,7 @@ def test_recording_without_the_library_says_what_to_install(tmp_path: Path) -> N
 
 def test_r_without_jsonlite_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     script = tmp_path / "Rscript"
-    script.write_text("#!/bin/sh\necho '4.2.2 FALSE TRUE'\n")
+    script.write_text("#!/bin/sh\necho '4.2.2 FALSE missing'\n")
     script.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/bin")
     found = judged(SPOILED, implementations=["base-r"])[0].judgement

@@ -42,7 +42,7 @@ QUIRK = "r-torch/sgd/weight-decay-adds-index"
 HAVE_RECORDINGS = ", ".join(recorded_implementations(root()))
 RECORDED = ("check", "--source", "recorded", "-r", "r-torch")
 COMMANDS = [
-    "list", "show", "export", "generate", "check", "diagnose", "record", "quirks", "report-bug", "power", "sharpness", "bench",
+    "list", "show", "export", "fixtures", "generate", "check", "diagnose", "record", "quirks", "report-bug", "power", "sharpness", "bench",
     "study", "serve",
 ]  # fmt: skip
 

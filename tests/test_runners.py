@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 
+from crossoptim import __version__
 from crossoptim.errors import RunnerError, UnavailableError, UnknownNameError
 from crossoptim.golden.case import Case, Event, Group
 from crossoptim.golden.json_text import compact
@@ -408,8 +409,9 @@ def _fake_rscript(folder: Path, says: str, code: int = 0) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("says", "code", "message"),
     [
-        ("4.2.2 FALSE FALSE", 0, r"jsonlite is not installed \(in R: install.packages\(\"jsonlite\"\)\)"),
-        ("4.2.2 TRUE FALSE", 0, r"crossoptim is not installed \(run make setup, or R CMD INSTALL r\)"),
+        ("4.2.2 FALSE missing", 0, r"jsonlite is not installed \(in R: install.packages\(\"jsonlite\"\)\)"),
+        ("4.2.2 TRUE missing", 0, r"crossoptim is not installed \(R CMD INSTALL \S+/r\)"),
+        ("4.2.2 TRUE 0.0.9", 0, rf"crossoptim is 0\.0\.9, and this is {__version__} \(R CMD INSTALL \S+/r\)"),
         ("", 1, r"does not run \(exit code 1: R says no\)"),
     ],
 )
@@ -429,12 +431,12 @@ def test_a_machine_without_r_is_told_so(tmp_path: Path) -> None:
 
 def test_r_is_found_through_r_home(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
-    _fake_rscript(tmp_path / "bin", "4.5.1 TRUE TRUE")
+    _fake_rscript(tmp_path / "bin", f"4.5.1 TRUE {__version__}")
     assert r.installation({"PATH": "/nowhere", "R_HOME": str(tmp_path)}).version == (4, 5, 1)
 
 
 def test_our_library_comes_before_the_users(tmp_path: Path) -> None:
-    environ = {**_fake_rscript(tmp_path, "4.2.2 TRUE TRUE"), "R_LIBS": "theirs", "CROSSOPTIM_R_LIBS": "ours"}
+    environ = {**_fake_rscript(tmp_path, f"4.2.2 TRUE {__version__}"), "R_LIBS": "theirs", "CROSSOPTIM_R_LIBS": "ours"}
     assert r.installation(environ).environment["R_LIBS"] == f"ours{os.pathsep}theirs"
 
 
@@ -452,7 +454,7 @@ def test_rpy2_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("rpy2", "running", "fits"), [("3.6.6", "4.4.3", False), ("3.6.5", "4.2.2", True), ("3.10.0", "4.5.0", True)])
 def test_rpy2_too_new_for_this_r_is_told(rpy2: str, running: str, fits: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _pretend_rpy2(monkeypatch, rpy2)
-    environ = _fake_rscript(tmp_path, f"{running} TRUE TRUE")
+    environ = _fake_rscript(tmp_path, f"{running} TRUE {__version__}")
     if fits:
         assert r.r_child("rpy2", environ).env is not None
     else:

@@ -27,9 +27,22 @@ VERSION = "v1"
 
 def root() -> Path:
     """The fixtures that came with the package: ``crossoptim/fixtures`` in a wheel, ``fixtures`` beside the package in a checkout."""
+    return beside("fixtures")
+
+
+def beside(folder: str) -> Path:
+    """A folder of the checkout that a wheel carries within the package."""
     package = Path(__file__).resolve().parents[1]
-    inside = package / "fixtures"
-    return inside if inside.is_dir() else package.parent / "fixtures"
+    inside = package / folder
+    return inside if inside.is_dir() else package.parent / folder
+
+
+def checkout() -> Path:
+    """The root of the checkout that this installation is; raises :class:`CrossoptimError` where it came from a wheel."""
+    folder = Path(__file__).resolve().parents[2]
+    if not (folder / "fixtures").is_dir():
+        raise CrossoptimError(f"{folder}: is no checkout of crossoptim (say where to write: --output DIR)")
+    return folder
 
 
 def golden_path(case_id: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from inspect import Parameter
 from textwrap import indent
 from typing import Any
@@ -21,7 +21,6 @@ from torch.optim.optimizer import ParamsT
 
 from crossoptim.optim.base import RuleOptimizer
 from crossoptim.spec.model import Binding"""
-_STATE = ("load_optimizer_state", "save_optimizer_state")
 
 
 def optimizers() -> str:
@@ -31,15 +30,21 @@ def optimizers() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def package() -> str:
-    """The stub of the package, which has the optimizers under their names."""
+def package(functions: Mapping[str, str]) -> str:
+    """The stub of the package, which has the optimizers under their names, and functions: public name → ``module:name``."""
     taken = "\n".join(f"    {name}," for name in bindings())
     imports = [
         "from crossoptim import optim",
         f"from crossoptim.optim import (\n{taken}\n)",
-        f"from crossoptim.state import {', '.join(_STATE)}",
+        *(_import(name, place) for name, place in functions.items()),
     ]
-    return "\n\n".join([f"{HEAD}\n" + "\n".join(imports), exported([*bindings(), *_STATE, "optim"]), "__version__: str"]) + "\n"
+    names = exported([*bindings(), *functions, "optim"])
+    return "\n\n".join([f"{HEAD}\n" + "\n".join(imports), names, "__version__: str\n_FUNCTIONS: dict[str, str]"]) + "\n"
+
+
+def _import(name: str, place: str) -> str:
+    module, _, function = place.partition(":")
+    return f"from crossoptim.{module} import {function}{'' if function == name else f' as {name}'}"
 
 
 def exported(names: list[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,13 +14,18 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, get_args
 
+from crossoptim import __version__
 from crossoptim.errors import UnavailableError
+from crossoptim.golden.fixture import beside
 from crossoptim.runners.child import Child
 
 Transport = Literal["rscript", "rpy2"]
 TRANSPORTS: tuple[Transport, ...] = get_args(Transport)
 
-_PROBE = """cat(format(getRversion()), nzchar(system.file(package = "jsonlite")), nzchar(system.file(package = "crossoptim")))"""
+_PROBE = """
+has <- function(package) nzchar(system.file(package = package))
+cat(format(getRversion()), has("jsonlite"), if (has("crossoptim")) format(utils::packageVersion("crossoptim")) else "missing")
+"""
 _FIRST_NEEDING_R_4_5 = (3, 6, 6)
 _PROBE_TIMEOUT = 60
 
@@ -65,9 +71,15 @@ def installation(environ: Mapping[str, str] = os.environ) -> Installation:
     number, jsonlite, package = words
     if jsonlite != "TRUE":
         raise UnavailableError('R: the package jsonlite is not installed (in R: install.packages("jsonlite"))')
-    if package != "TRUE":
-        raise UnavailableError("R: the package crossoptim is not installed (run make setup, or R CMD INSTALL r)")
+    if package != __version__:
+        state = "not installed" if package == "missing" else f"{package}, and this is {__version__}"
+        raise UnavailableError(f"R: the package crossoptim is {state} ({install_command()})")
     return Installation(rscript, _numbers(number), environment)
+
+
+def install_command() -> str:
+    """How the R package of this version is installed: it came with this one."""
+    return f"R CMD INSTALL {shlex.quote(str(beside('r')))}"
 
 
 def _find_rscript(environ: Mapping[str, str]) -> str:

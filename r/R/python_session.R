@@ -31,7 +31,11 @@ python_session <- function(python = NULL, timeout = getOption("crossoptim.timeou
 #' @export
 python_available <- function(python = NULL) {
   tryCatch(
-    processx::run(find_python(python), c("-c", "import crossoptim"), error_on_status = FALSE, timeout = 60)$status == 0,
+    # By name: any folder that is called crossoptim can be imported.
+    processx::run(
+      find_python(python), c("-c", "from crossoptim import __version__"),
+      error_on_status = FALSE, timeout = 60
+    )$status == 0,
     error = function(e) FALSE
   )
 }

@@ -110,6 +110,17 @@ test_that("Python is looked for where it was named, then in virtual environments
   expect_identical(find_python(named, package), named)
 })
 
+test_that("a folder that is called crossoptim is not taken for the Python package", {
+  skip_on_os("windows")
+  python <- skip_if_no_python_crossoptim()
+  withr::local_dir(withr::local_tempdir())
+  dir.create("crossoptim")
+  withr::local_envvar(PYTHONPATH = NA)
+  bare <- fake_python(sprintf('exec %s -S "$@"', shQuote(python))) # without what is installed for it
+  expect_identical(processx::run(bare, c("-c", "import crossoptim"))$status, 0L)
+  expect_false(python_available(bare))
+})
+
 test_that("a missing Python is named", {
   expect_error(
     python_optimizer("adam", list(x = 1), python = "no-such-python"), "no-such-python",
