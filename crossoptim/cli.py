@@ -770,24 +770,30 @@ def study(
         Path | None,
         typer.Option("--out", metavar="DIR", file_okay=False, help="Save the pictures there, as PNG and SVG (needs matplotlib)."),
     ] = None,
+    examples: Annotated[int | None, typer.Option(metavar="N", min=1, help="Train on the first N examples of the data only.")] = None,
+    fetch_file: Annotated[bool, typer.Option("--fetch", help="Download the data first, into the user's cache (needs pooch).")] = False,
     json_file: JsonFile = None,
 ) -> None:
     """Repeat an experiment of a tutorial or book on optimizers: its table, and its picture.
 
     It runs on the specification's reference. With --runner the tables and pictures are those of the first one named, and another table
-    says how far each of them is from the reference.
+    says how far each of them is from the reference. Those that train a network (airfoil, from-scratch) show the text's hand-written form,
+    PyTorch's and ours side by side, or by-hand and others as --runner names them; they look for data in the folder CROSSOPTIM_DATA.
 
     Examples:
       crossoptim study
       crossoptim study ravine --out pictures
       crossoptim study learning-rate -r torch-single -r r-torch
+      crossoptim study airfoil --fetch -r by-hand -r r-torch
     """
     from crossoptim.check.result import plural
     from crossoptim.golden.json_text import write_whole
     from crossoptim.studies import all_studies, get_study
+    from crossoptim.studies.data import fetch
     from crossoptim.studies.descend import asked, descents
-    from crossoptim.studies.draw import files
+    from crossoptim.studies.draw import files, need_matplotlib
     from crossoptim.studies.outcome import Outcome
+    from crossoptim.studies.training import fetchable, limited
 
     to = _screen(json_file)
     if name is None:
@@ -795,9 +801,17 @@ def study(
         _emit(rows, json_file)
         screen.print_rows(rows, to)
         return
-    chosen, names = get_study(name), asked(runner)
+    chosen = limited(get_study(name), examples)
+    names = asked(runner, chosen)
+    if folder:
+        need_matplotlib()
+    if fetch_file:
+        fetch(fetchable(chosen))
+    lacks: dict[str, str] | None = {} if chosen.partial else None
+    with _progress("search", chosen.searches) as (tick, _):
+        chosen.search(tick)
     with _progress("study", len(names) * len(chosen.runs)) as (tick, _):
-        outcome = Outcome(chosen, descents(chosen, names, tick))
+        outcome = Outcome(chosen, descents(chosen, names, tick, lacks), lacks or {})
         drawn = files(chosen.pictures, outcome.shown) if folder else {}
     _emit(outcome.as_json(), json_file)
     outcome.print(to)

@@ -52,6 +52,10 @@ class UnavailableError(CrossoptimError):
     """Something that the machine lacks (R, an R package, rpy2, torch): the message says what to install."""
 
 
+class DataError(CrossoptimError):
+    """A data file is not the one that was expected, or malformed."""
+
+
 class StateError(CrossoptimError):
     """A state file is missing or damaged, or the state of an optimizer of that class can be neither saved nor loaded."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import re
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
+from rich.console import Console
 
 from crossoptim.cli import main
 from crossoptim.errors import UnavailableError
@@ -25,7 +27,7 @@ from crossoptim.studies import all_studies, get_study
 from crossoptim.studies.descend import REFERENCE, asked, descend, descents, distance
 from crossoptim.studies.draw import files
 from crossoptim.studies.model import Path as Descent
-from crossoptim.studies.model import Paths, Table
+from crossoptim.studies.model import Paths, Study, Table
 from crossoptim.studies.outcome import Outcome
 
 PAGE = (Path(__file__).parents[1] / "docs" / "studies.md").read_text(encoding="utf-8")
@@ -252,6 +254,17 @@ def test_torch_takes_the_same_paths_in_its_own_form(paths: Callable[[str], Paths
     assert all(0 <= row["torch-single"] < 1000 for row in apart.rows) and max(row["torch-single"] for row in apart.rows) > 0
 
 
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_the_distances_of_all_are_printed_however_wide_the_screen_is(width: int, paths: Callable[[str], Paths]) -> None:
+    names = ["torch-single", "r-torch", "crossoptim"]
+    outcome = Outcome(get_study("ravine"), {name: paths("ravine") for name in (*names, REFERENCE)})
+    out = io.StringIO()
+    outcome.print(Console(file=out, width=width))
+    below = out.getvalue().partition("Distance from the reference")[2]
+    assert all(below.count(name) == (1 if width > 40 else 4) for name in names)
+    assert all(run.id in below for run in outcome.study.runs)
+
+
 def test_a_distance_is_in_ulps_or_beside_zero() -> None:
     def path(*points: float) -> Descent:
         column = np.array(points).reshape(-1, 1)
@@ -263,7 +276,8 @@ def test_a_distance_is_in_ulps_or_beside_zero() -> None:
 
 
 def test_a_runner_that_cannot_descend_says_why() -> None:
-    assert asked(["rtorch", "rtorch"]) == ["rtorch", REFERENCE] and asked(None) == [REFERENCE]
+    ravine = get_study("ravine")
+    assert asked(["rtorch", "rtorch"], ravine) == ["rtorch", REFERENCE] and asked(None, ravine) == [REFERENCE]
     dampened = replace(get_study("ravine").runs[-1], hyper={"momentum": 0.5, "dampening": 0.5})
     with Runners() as runners, pytest.raises(UnavailableError, match="^keras: lr 0.6, momentum 0.5: SGD has no argument for dampening$"):
         descend(dampened, "keras", runners)
@@ -311,11 +325,12 @@ def test_the_command_refuses_in_one_line(
 def test_without_matplotlib_nothing_is_written(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     code, out, err = said(capsys, monkeypatch, "ewma", "--out", str(tmp_path / "new"), "--json", str(tmp_path / "ewma.json"))
-    assert (code, out) == (2, "") and "matplotlib is not installed (pip install 'crossoptim[plots]')" in err
+    assert (code, out) == (2, "") and "matplotlib is not installed (pip install 'crossoptim[studies]')" in err
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", all_studies())
+# race, whose runs are known after a search, and those that train have tests of their own
+@pytest.mark.parametrize("name", [name for name, study in all_studies().items() if isinstance(study, Study) and name != "race"])
 def test_every_panel_shows_its_runs_and_names_its_axes(name: str, paths: Callable[[str], Paths]) -> None:
     for picture in get_study(name).pictures.values():
         figure = Figure(figsize=picture.size)
@@ -331,7 +346,9 @@ def test_every_panel_shows_its_runs_and_names_its_axes(name: str, paths: Callabl
 
 
 def test_the_page_has_every_study_and_its_numbers(paths: Callable[[str], Paths]) -> None:
-    assert re.findall(r"^`crossoptim study (\S+)`$", PAGE, re.MULTILINE) == ["learning-rate", "ewma", "momentum", "ravine", "paraboloids"]
+    assert re.findall(r"^`crossoptim study (\S+)`$", PAGE, re.MULTILINE) == [
+        "learning-rate", "ewma", "momentum", "ravine", "paraboloids", "airfoil", "from-scratch", "race",
+    ]  # fmt: skip
     assert set(all_studies()) == set(re.findall(r"^`crossoptim study (\S+)`$", PAGE, re.MULTILINE))
     shown = re.findall(r"^\| (0\.\d+) \| (0\.\d+) \| (\d+) \|$", PAGE, re.MULTILINE)
     rows = {row["lr"]: row for row in tables("learning-rate", paths("learning-rate"))[-1].rows}

@@ -22,6 +22,7 @@ class Functions:
     exp = staticmethod(jnp.exp)
     log = staticmethod(jnp.log)
     tanh = staticmethod(jnp.tanh)
+    cos = staticmethod(jnp.cos)
     sqrt = staticmethod(jnp.sqrt)
     sum = staticmethod(jnp.sum)
     where = staticmethod(jnp.where)

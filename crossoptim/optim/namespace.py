@@ -16,6 +16,7 @@ class Tensors:
     exp = staticmethod(torch.exp)
     log = staticmethod(torch.log)
     tanh = staticmethod(torch.tanh)
+    cos = staticmethod(torch.cos)
     matmul = staticmethod(torch.matmul)
 
     @staticmethod

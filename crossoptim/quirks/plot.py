@@ -1,4 +1,4 @@
-"""Draws an effect as SVG, the same bytes each time, by matplotlib: the extra ``plots``."""
+"""Draws an effect as SVG, the same bytes each time, by matplotlib: the extra ``studies``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def svg(effect: Effect) -> str:
         import matplotlib as mpl
         from matplotlib.figure import Figure
     except ModuleNotFoundError:
-        raise UnavailableError("matplotlib is not installed (pip install 'crossoptim[plots]')") from None
+        raise UnavailableError("matplotlib is not installed (pip install 'crossoptim[studies]')") from None
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "crossoptim", "font.size": 9}):
         figure = Figure(figsize=(5.4, 2.6), layout="constrained")
         axes = figure.subplots()

@@ -133,23 +133,33 @@ class LocalRunner(ABC):
         return nullcontext()
 
     def run(self, request: dict[str, Any], timeout: float = DEFAULT_TIMEOUT) -> Answer:
-        """Run a case; see :func:`run`."""
-        return run_schedule(request, self) if request.get("command") == "schedule" else run(request, self)
+        """Run a case, a schedule or a training; see :func:`run`."""
+        match request.get("command"):
+            case "schedule":
+                return _answered(self, lambda at: {"rates": self.schedule(Fields(request), at)})
+            case "train":
+                return _answered(self, lambda at: self.train(Fields(request), at))
+            case _:
+                return run(request, self)
 
     def schedule(self, request: Mapping[str, Any], at: list[str]) -> dict[str, Any]:
         """The rates of a schedule at every step; ``at[0]`` keeps what is being done. Raises :class:`UnavailableError` where it has none."""
         raise UnavailableError(f"{self.name} has no schedules")
 
+    def train(self, request: Mapping[str, Any], at: list[str]) -> dict[str, Any]:
+        """Train a network; what comes of it is in the answer's file. ``at`` and errors are those of :meth:`schedule`."""
+        raise UnavailableError(f"{self.name} trains no network")
+
     def close(self) -> None:  # noqa: B027  # most have nothing to end
         """Nothing to end."""
 
 
-def run_schedule(request: Mapping[str, Any], runner: LocalRunner) -> Answer:
-    """Run a schedule case; whatever goes wrong becomes an answer that names the step."""
+def _answered(runner: LocalRunner, what: Callable[[list[str]], dict[str, Any]]) -> Answer:
+    """The answer with these fields; whatever goes wrong becomes an answer that names the step."""
     at = ["request"]
     try:
         with runner.settled():
-            return {"outcome": "ok", "rates": runner.schedule(Fields(request), at)}
+            return {"outcome": "ok", **what(at)}
     except UnavailableError as error:
         return unsupported_answer(str(error))
     except Exception as error:  # an implementation may raise anything; that is an answer

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from functools import partial
 from inspect import signature
 from sysconfig import get_platform
@@ -14,8 +13,9 @@ import torch
 from crossoptim.errors import UnavailableError
 from crossoptim.runners import torch_schedule
 from crossoptim.runners.base import Description
-from crossoptim.runners.harness import Adapter, LocalRunner, Start
-from crossoptim.runners.torch_adapter import details, one_thread_float32, torch_adapter
+from crossoptim.runners.harness import Adapter, Start
+from crossoptim.runners.torch_adapter import details, torch_adapter
+from crossoptim.runners.torch_training import LocalTorchRunner
 from crossoptim.spec.ecosystems.pytorch import pytorch
 from crossoptim.spec.rules import get_rule
 
@@ -28,7 +28,7 @@ _SPARSE = [binding.name for binding in pytorch.bindings if binding.gradients == 
 _CLOSURE = [binding.name for binding in pytorch.bindings if get_rule(binding.rule).converse]
 
 
-class TorchRunner(LocalRunner):
+class TorchRunner(LocalTorchRunner):
     """One of the implementations that ``torch.optim`` chooses between."""
 
     def describe(self) -> Description:
@@ -54,10 +54,6 @@ class TorchRunner(LocalRunner):
     def schedule(self, request: Mapping[str, Any], at: list[str]) -> dict[str, Any]:
         """A class of ``torch.optim.lr_scheduler``."""
         return torch_schedule.run(request, at)
-
-    def settled(self) -> AbstractContextManager[None]:
-        """One thread, default dtype float32."""
-        return one_thread_float32()
 
 
 make = TorchRunner

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from functools import partial
 from sysconfig import get_platform
 from typing import Any
@@ -15,13 +14,14 @@ from crossoptim.errors import UnavailableError
 from crossoptim.optim.base import RuleOptimizer
 from crossoptim.runners import torch_schedule
 from crossoptim.runners.base import DEFAULT_TIMEOUT, Answer, Description
-from crossoptim.runners.harness import Adapter, LocalRunner, Start
-from crossoptim.runners.torch_adapter import details, one_thread_float32, torch_adapter
+from crossoptim.runners.harness import Adapter, Start
+from crossoptim.runners.torch_adapter import details, torch_adapter
+from crossoptim.runners.torch_training import LocalTorchRunner
 
 QUIRKS = {"rtorch": "fixed", "rtorch-ignite": "fixed", "rtorch-0.17": "0.17", "rtorch-ignite-0.17": "0.17"}
 
 
-class RTorchRunner(LocalRunner):
+class RTorchRunner(LocalTorchRunner):
     """The classes of :mod:`crossoptim.rtorch`."""
 
     def __init__(self, name: str) -> None:
@@ -49,10 +49,6 @@ class RTorchRunner(LocalRunner):
         """A scheduler of :mod:`crossoptim.rtorch`."""
         quirks = QUIRKS[self.name]
         return torch_schedule.run(request, at, partial(_optimizer, quirks), partial(_scheduler, quirks))
-
-    def settled(self) -> AbstractContextManager[None]:
-        """One thread, default dtype float32."""
-        return one_thread_float32()
 
 
 def _optimizer(quirks: str, name: str, groups: list[dict[str, Any]], **options: Any) -> Optimizer:

@@ -51,7 +51,7 @@ def torch_adapter(
     sparse: bool = False,
     converses: bool = False,
     unused: Unused | None = None,
-) -> Adapter:
+) -> TorchAdapter:
     """An adapter.
 
     Args:
@@ -63,10 +63,12 @@ def torch_adapter(
         unused: by step, the parameters that take no part in its loss, which keep what ``zero_grad()`` leaves; None where gradients are
             forgotten without it.
     """
-    return _TorchOptimizer(start, make, number, sparse, converses, unused)
+    return TorchAdapter(start, make, number, sparse, converses, unused)
 
 
-class _TorchOptimizer:
+class TorchAdapter(Adapter):
+    """An optimizer of torch over named leaves."""
+
     def __init__(
         self, start: Start, make: MakeOptimizer, number: Callable[[float], Any], sparse: bool, converses: bool, unused: Unused | None
     ) -> None:
@@ -130,18 +132,32 @@ class _TorchOptimizer:
             else:
                 tensor.grad.add_(fresh)
 
-    def backward(self) -> float:
+    def differentiate(self, value: Callable[[Mapping[str, Tensor]], Tensor]) -> float:
+        """Evaluate a loss of the parameters where the optimizer wants its gradient, add its gradients, return the loss."""
         with self._evaluation_point():
-            env: dict[str, Any] = {**self._data, **self._tensors}
-            for label, expression in self._statements:
-                env[label] = evaluate(expression, env, TensorNamespace)
-            loss: Tensor = env["loss"]
+            loss = value(self._tensors)
             if loss.requires_grad:
                 loss.backward()  # type: ignore[no-untyped-call]
+        return float(loss.detach())
+
+    def value(self, value: Callable[[Mapping[str, Tensor]], Tensor]) -> float:
+        """A loss of the parameters as they stand, without gradients."""
+        with torch.no_grad():
+            return float(value(self._tensors))
+
+    def backward(self) -> float:
+        loss = self.differentiate(self._objective)
         if self._sparse:
             for tensor in self._tensors.values():
                 tensor.grad = None if tensor.grad is None else tensor.grad.to_dense().to_sparse()
-        return float(loss.detach())
+        return loss
+
+    def _objective(self, params: Mapping[str, Tensor]) -> Tensor:
+        env: dict[str, Any] = {**self._data, **params}
+        for label, expression in self._statements:
+            env[label] = evaluate(expression, env, TensorNamespace)
+        loss: Tensor = env["loss"]
+        return loss
 
     def _evaluation_point(self) -> AbstractContextManager[None]:
         move: Callable[[], AbstractContextManager[None]] = getattr(self._optimizer, "at_gradient_point", nullcontext)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 from crossoptim.spec.discover import discover
 from crossoptim.spec.model import lookup
-from crossoptim.studies.model import Study
+from crossoptim.studies.model import Experiment
 
 
 @cache
-def all_studies() -> dict[str, Study]:
+def all_studies() -> dict[str, Experiment[Any, Any]]:
     """Every study by name."""
-    return {study.name: study for study in sorted(discover(__name__, __path__, Study), key=lambda study: study.name)}
+    found: list[Experiment[Any, Any]] = [*discover(__name__, __path__, Experiment)]  # type: ignore[type-abstract]
+    return {study.name: study for study in sorted(found, key=lambda study: study.name)}
 
 
-def get_study(name: str) -> Study:
+def get_study(name: str) -> Experiment[Any, Any]:
     """The study of that name; raises :class:`~crossoptim.errors.UnknownNameError`."""
     return lookup("study", all_studies(), name)

@@ -1,21 +1,21 @@
-"""Takes a run to an implementation and brings back its path."""
+"""Takes runs to implementations and brings back their paths."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from crossoptim.check.judge import ulps
-from crossoptim.errors import RunnerError, UnavailableError
-from crossoptim.golden.trajectory import Trajectory, golden, initial_params
+from crossoptim.errors import UnavailableError
+from crossoptim.golden.trajectory import Trajectory, initial_params
 from crossoptim.runners.registry import Runners, get_implementation
 from crossoptim.runners.request import read_trajectory
-from crossoptim.studies.model import Array, Path, Paths, Run, Study
-
-REFERENCE = "reference"
+from crossoptim.studies.fit import checked, fitted
+from crossoptim.studies.model import REFERENCE, Array, Experiment, Path, Paths, Run
+from crossoptim.studies.train import train
+from crossoptim.studies.training import BY_HAND, Training
 
 
 def descend(run: Run, name: str, runners: Runners) -> Path:
@@ -26,35 +26,54 @@ def descend(run: Run, name: str, runners: Runners) -> Path:
         RunnerError: where it failed.
     """
     if name == REFERENCE:
-        return _path(run, golden(run))
+        return _path(run, run.golden)
     implementation = get_implementation(name)
-    if run.alike and implementation.unsupported(run):
-        run = replace(run, hyper={**run.hyper, **run.alike})
-    if reason := implementation.unsupported(run):
-        raise UnavailableError(f"{name}: {run.id}: {reason}")
-    answer = runners[name].run(implementation.request(run, golden(run), "closed" if run.problem.value else "replay"))
-    if answer["outcome"] == "unsupported":
-        raise UnavailableError(f"{name}: {run.id}: {answer['reason']}")
-    if answer["outcome"] == "error":
-        raise RunnerError(f"{name}: {run.id}: {answer['class']}: {answer['message']}")
-    return _path(run, read_trajectory(answer, run, f"{name}: {run.id}"))
+    run = fitted(run, implementation)
+    answer = runners[name].run(implementation.request(run, run.golden, "closed" if run.problem.value else "replay"))
+    return _path(run, read_trajectory(checked(answer, f"{name}: {run.id}"), run, f"{name}: {run.id}"))
 
 
-def asked(names: Sequence[str] | None) -> list[str]:
-    """These implementations, each once, and the reference; raises :class:`~crossoptim.errors.UnknownNameError`."""
-    every = dict.fromkeys((*(names or ()), REFERENCE))
-    return [get_implementation(name).name for name in every]
+def asked(names: Sequence[str] | None, study: Experiment[Any, Any]) -> list[str]:
+    """These implementations, each once, and the study's standard, or its usual ones.
+
+    Raises:
+        UnknownNameError: of a name that is none of an implementation.
+    """
+    every = dict.fromkeys((*names, study.standard) if names else study.usual)
+    return [name if name == BY_HAND and name in study.usual else get_implementation(name).name for name in every]
 
 
-def descents(study: Study, names: Sequence[str], tick: Callable[[str], None] = lambda _: None) -> dict[str, Paths]:
-    """The paths of a study's runs in each implementation; ``tick`` is told of each run that is done. Raises as :func:`descend` does."""
+def descents(
+    study: Experiment[Any, Any], names: Sequence[str], tick: Callable[[str], None] = lambda _: None, lacks: dict[str, str] | None = None
+) -> dict[str, Paths]:
+    """The paths of a study's runs in each implementation.
+
+    Args:
+        study: the study.
+        names: the implementations.
+        tick: is told of each run that is done.
+        lacks: takes up what an implementation cannot run, and why; without it that is an error.
+
+    Raises:
+        UnavailableError: as :func:`descend`.
+        RunnerError: as :func:`descend`.
+    """
     out: dict[str, Paths] = {}
     with Runners() as runners:
         for name in names:
             paths: dict[str, Path] = {}
+            if lacks is not None and name != BY_HAND:
+                runners[name].describe()  # so that what it lacks is an optimizer, not all of them
             for run in study.runs:
-                paths[run.id] = descend(run, name, runners)
+                try:
+                    paths[run.id] = train(run, name, runners) if isinstance(run, Training) else descend(run, name, runners)
+                except UnavailableError as lack:
+                    if lacks is None:
+                        raise
+                    lacks[f"{name}: {run.id}"] = str(lack)
                 tick(f"{name}: {run.id}")
+            if lacks and not paths:
+                raise UnavailableError(next(why for run, why in lacks.items() if run.startswith(f"{name}: ")))
             out[name] = paths
     return out
 

@@ -92,7 +92,7 @@ ewma = Study(
         "Dive into Deep Learning, PyTorch edition, section 7.4.2",
         "Notes on PyTorch: optimizers (2) (peachtea 2020)",
     ),
-    runs=tuple(
+    plan=lambda: tuple(
         Run(
             _name(beta), "sgd", {"lr": 1.0, "momentum": beta, "dampening": beta}, _IMPULSE.name, "float64", "",
             steps=_DAYS + 1, subject=_IMPULSE,

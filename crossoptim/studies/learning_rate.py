@@ -101,7 +101,7 @@ learning_rate = Study(
     name="learning-rate",
     title="The learning rate: gradient descent on y = 4 x^2 from x = 2",
     sources=("PyTorch 18: optimizers (2), section 1 (YEY 2020)", "Notes on PyTorch: optimizers (2) (peachtea 2020)"),
-    runs=(
+    plan=lambda: (
         *(_run(f"lr {rate:g}", rate, steps) for rate, steps in _SINGLE.items()),
         *(_run(name, rate, _SWEEP_STEPS) for top in _TOPS for rate, name in _sweep(top).items()),
     ),

@@ -70,7 +70,7 @@ momentum = Study(
     name="momentum",
     title="Momentum on y = 4 x^2 from x = 2: lr 0.01 with momentum against lr 0.03 without",
     sources=("PyTorch 18: optimizers (2), section 2 (YEY 2020)", "Notes on PyTorch: optimizers (2) (peachtea 2020)"),
-    runs=tuple(
+    plan=lambda: tuple(
         Run(_name(lr, m), "sgd", {"lr": lr, "momentum": m}, get_problem("parabola").name, "float32", "", steps=100)
         for lr, m in (_RIVAL, *_WITH)
     ),

@@ -137,7 +137,7 @@ paraboloids = Study(
     name="paraboloids",
     title="Paths over two paraboloids: 0.2 x1^2 + 0.2 x2^2 - 5 and 0.2 x1^2 + 2 x2^2 - 5",
     sources=("Keydana, Deep Learning and Scientific Computing with R torch, chapter 8",),
-    runs=(*_FIGURES, *_ORDERS),
+    plan=lambda: (*_FIGURES, *_ORDERS),
     tables=_tables,
     pictures={"paraboloids": Picture((11.5, 7.0), _draw)},
 )

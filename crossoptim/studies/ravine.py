@@ -45,7 +45,7 @@ ravine = Study(
     name="ravine",
     title="Gradient descent and momentum on 0.1 x1^2 + 2 x2^2",
     sources=("Dive into Deep Learning, PyTorch edition, section 7.4",),
-    runs=tuple(
+    plan=lambda: tuple(
         Run(
             _name(rate, momentum), "sgd", {"lr": rate, "momentum": momentum, "momentum_form": "lr_inside"}, get_problem("ravine").name,
             "float64", "", steps=_STEPS, alike={"momentum_form": "gradient_sum"},

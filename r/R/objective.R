@@ -12,6 +12,7 @@ objective_functions <- function() {
       exp = function(x) x$exp(),
       log = function(x) x$log(),
       tanh = function(x) x$tanh(),
+      cos = function(x) x$cos(),
       sqrt = function(x) x$sqrt()
     ),
     parent = emptyenv()
@@ -33,7 +34,7 @@ plain_objective <- function(objective) {
   functions <- list2env(
     list(
       `(` = identity, `+` = `+`, `-` = `-`, `*` = `*`, `/` = `/`, `^` = `^`,
-      sum = sum, exp = exp, log = log, tanh = tanh, sqrt = sqrt
+      sum = sum, exp = exp, log = log, tanh = tanh, cos = cos, sqrt = sqrt
     ),
     parent = emptyenv()
   )

@@ -1,18 +1,18 @@
 protocol_version <- 1L
 
 implementations <- function() {
-  torch <- list(describe = describe_torch, run = run_torch, schedule = run_torch_schedule)
+  torch <- list(describe = describe_torch, run = run_torch, schedule = run_torch_schedule, train = train_torch)
   list(
     "base-r" = list(describe = describe_base_r, run = run_base_r),
     "r-torch" = torch,
     "r-torch-ignite" = torch,
-    "r-crossoptim" = list(describe = describe_own_torch, run = run_own_torch)
+    "r-crossoptim" = list(describe = describe_own_torch, run = run_own_torch, train = train_own_torch)
   )
 }
 
 #' Answer one request of the protocol
 #'
-#' @param line One JSON object as text: a `describe`, `run`, `schedule` or `stop` request.
+#' @param line One JSON object as text: a `describe`, `run`, `schedule`, `train` or `stop` request.
 #' @return One JSON object as text, on one line. An error becomes an answer with `"outcome": "error"`;
 #'   this function never throws, and whatever it prints goes to standard error.
 #' @examples
@@ -83,9 +83,17 @@ dispatch <- function(request) {
       }
       list(outcome = "ok", rates = schedule(request))
     },
+    train = {
+      train <- find_implementation(request)$train
+      if (is.null(train)) {
+        unsupported(sprintf("%s trains no network", request$implementation))
+      }
+      train(request)
+      list(outcome = "ok")
+    },
     stop = list(outcome = "ok"),
     abort(
-      sprintf("unknown command '%s' (expected describe, run, schedule or stop)", request$command %||% "none"),
+      sprintf("unknown command '%s' (expected describe, run, schedule, train or stop)", request$command %||% "none"),
       "crossoptim_request_error"
     )
   )
