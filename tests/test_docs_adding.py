@@ -12,9 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from crossoptim.spec.ecosystems import all_ecosystems
+from crossoptim.spec.model import Binding
+
 HERE = Path(__file__).parents[1]
 PAGE = (HERE / "docs" / "adding-an-optimizer.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"^`(\S+\.py)`:\n\n```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE))
+BINDING, CASES = re.findall(r"^```python\n((?:Binding|from crossoptim.golden.cases).*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 COPIED = ("crossoptim", "tests", "pyproject.toml", "fixtures/schema")
 
 
@@ -47,6 +51,12 @@ def test_two_files_are_all_that_it_takes() -> None:
     assert sorted(FILES) == ["crossoptim/spec/rules/qhm.py", "tests/witness/qhm.py"]
 
 
+def test_the_binding_shown_is_pytorchs() -> None:
+    shown = eval(BINDING, {"Binding": Binding})  # our own page
+    theirs = {binding.name: binding for binding in all_ecosystems()["pytorch"].bindings}["Adamax"]
+    assert all(getattr(shown, key) == getattr(theirs, key) for key in ("rule", "args", "defaults", "state", "source"))
+
+
 def test_its_goldens_are_made_and_every_implementation_follows_them(checkout: Path) -> None:
     run(checkout, "-m", "crossoptim", "export", "--select", "qhm/*")
     report = checkout / "report.json"
@@ -68,3 +78,12 @@ def test_the_projects_own_tests_hold_it_to_its_witness_and_miss_no_term(checkout
     tests = ["tests/test_witness.py", "tests/test_power.py", "tests/test_spec_latex.py", "tests/test_oracle.py"]
     out = run(checkout, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", *tests, "-k", "qhm")
     assert re.search(r"\d+ passed", out)
+
+
+def test_a_case_of_its_own_is_found(checkout: Path) -> None:
+    file = checkout / "crossoptim" / "golden" / "cases" / "qhm.py"
+    file.write_text(CASES, encoding="utf-8")
+    try:
+        assert "qhm/nu_large-" in run(checkout, "-m", "crossoptim", "list", "cases")
+    finally:
+        file.unlink()

@@ -34,6 +34,9 @@ def test_the_transformer_learns_alike_before_and_after_the_change(capsys: pytest
     example = runpy.run_path(str(EXAMPLES / "transformer.py"))
     before, after = (example["train"](library, 20)[0] for library in (torch.optim, co))
     assert after == pytest.approx(before, rel=1e-5) and after[-1] < 0.75 * after[0]
+    page = (DOCS / "worked-examples.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^ +1 +([\d.]+) +([\d.]+)$", page, re.MULTILINE)
+    assert [float(loss) for loss in shown[0]] == pytest.approx([before[0], after[0]], rel=1e-5)
     example["main"](5)
     head, *rows = capsys.readouterr().out.splitlines()
     assert head.split() == ["step", "torch.optim", "crossoptim"] and [row.split()[0] for row in rows] == [*"12345", "agree", "ms"]

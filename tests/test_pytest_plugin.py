@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,6 @@ from crossoptim.testing import StepFunction, assert_follows_golden, golden_cases
 pytest_plugins = ["pytester"]
 
 DOCS = Path(__file__).parents[1] / "docs"
-
-
-def blocks(page: str) -> list[str]:
-    """The Python in a page."""
-    return re.findall(r"^```python\n(.*?)^```$", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
 
 
 HEAVY = {"torch", "numpy", "mpmath", "crossoptim.spec", "crossoptim.golden", "crossoptim.check", "crossoptim.testing"}
@@ -256,12 +250,6 @@ def test_a_step_function_must_keep_the_dtype() -> None:
 
 
 # The documentation
-
-
-@pytest.mark.parametrize("block", [b for b in blocks("testing.md") if "def sgd(" in b], ids=["step function"])
-def test_the_page_shows_tests_that_pass(pytester: pytest.Pytester, block: str) -> None:
-    pytester.makepyfile(block)
-    pytester.runpytest("-W", "error").assert_outcomes(passed=1)
 
 
 def test_the_page_of_other_peoples_optimizers_is_what_the_script_measures(monkeypatch: pytest.MonkeyPatch) -> None:
