@@ -200,21 +200,22 @@ def _print_equation(equation: Equation, out: Console) -> None:
 
 
 def _hyper_table(setting: Setting, related: list[Ecosystem]) -> Table:
-    classes = [f"{e.title}\n{(e.binding(setting) or _first(e, setting)).name}" for e in related]
+    classes = [f"{e.title}\n{class_for(e, setting).name}" for e in related]
     table = plain_table("", "value", "default", "admissible", *classes, head="dim")
     for option in setting.rule.hyper:
-        where = [_foreign(e.binding(setting) or _first(e, setting), option) for e in related]
+        where = [foreign_text(class_for(e, setting), option) for e in related]
         interval = option.interval if isinstance(option, Real) else "true, false"
         row = (value_text(setting.values[option.name]), value_text(option.default), interval, *where)
         table.add_row(f"  {option.name}", *map(Text, row))
     return table
 
 
-def _first(ecosystem: Ecosystem, setting: Setting) -> Binding:
-    return next(b for b in ecosystem.bindings if b.rule == setting.rule.name)
+def class_for(ecosystem: Ecosystem, setting: Setting) -> Binding:
+    """The class of a library that has the rule: the one that implements the setting, else its first one."""
+    return ecosystem.binding(setting) or next(b for b in ecosystem.bindings if b.rule == setting.rule.name)
 
 
-def _foreign(binding: Binding, option: Real | Flag) -> str:
+def foreign_text(binding: Binding, option: Real | Flag) -> str:
     """The foreign name of a hyperparameter, with its default where that is not ours."""
     for foreign, ours in binding.args.items():
         names = (ours,) if isinstance(ours, str) else ours
@@ -232,7 +233,7 @@ def _foreign(binding: Binding, option: Real | Flag) -> str:
 def _state_table(setting: Setting, related: list[Ecosystem]) -> Table:
     table = plain_table("", "starts as", *(e.title for e in related), "meaning", head="dim")
     for var in setting.rule.state:
-        keys = [(e.binding(setting) or _first(e, setting)).state.get(var.name, "-") for e in related]
+        keys = [class_for(e, setting).state.get(var.name, "-") for e in related]
         table.add_row(f"  {var.name}", var.init, *keys, var.doc)
     return table
 

@@ -1,8 +1,9 @@
-"""What all tests share: reproducible property tests, one thread, one R for each way to it."""
+"""What all tests share: reproducible property tests, one thread, one R for each way to it, one browser."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
+    from selenium.webdriver.chrome.webdriver import WebDriver
+
     from crossoptim.runners.registry import Runners
 
 # The same examples on every machine: a failure here is a failure there. Search further with --hypothesis-profile=search.
@@ -47,3 +50,28 @@ def r_transports() -> Iterator[Mapping[str, Runners]]:
     finally:
         for runners in made.values():
             runners.close()
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
+    """Chromium without a window."""
+    where, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not where or not driver:
+        what = "no chromium and chromedriver here (Debian: apt-get install chromium chromium-driver)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(what)
+        pytest.skip(what)
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = where
+    for switch in (
+        "headless=new", "no-sandbox", "disable-gpu", "no-first-run", "disable-background-networking", "disable-component-update",
+        "disable-sync", "disable-dev-shm-usage", "window-size=1200,900", f"user-data-dir={tmp_path_factory.mktemp('profile')}",
+    ):  # fmt: skip
+        options.add_argument(f"--{switch}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    made = webdriver.Chrome(options=options, service=Service(driver))
+    yield made
+    made.quit()

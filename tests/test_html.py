@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -257,31 +254,6 @@ def test_a_page_that_cannot_be_written_is_refused_before_anything_runs(tmp_path:
 
 
 # How it behaves.
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
-    """Chromium without a window."""
-    where, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not where or not driver:
-        what = "no chromium and chromedriver here (Debian: apt-get install chromium chromium-driver)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(what)
-        pytest.skip(what)
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = where
-    for switch in (
-        "headless=new", "no-sandbox", "disable-gpu", "no-first-run", "disable-background-networking", "disable-component-update",
-        "disable-sync", "disable-dev-shm-usage", "window-size=1200,900", f"user-data-dir={tmp_path_factory.mktemp('profile')}",
-    ):  # fmt: skip
-        options.add_argument(f"--{switch}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    made = webdriver.Chrome(options=options, service=Service(driver))
-    yield made
-    made.quit()
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ SYMBOLS = {  # of names that many rules have; a rule's own are with the rule
     "weight_decay": r"\lambda",
     "momentum": r"\mu",
     "dampening": r"\tau",
+    "pi": r"\pi",
 }
 _PRECEDENCE = {"<": 1, ">": 1, "<=": 1, ">=": 1, "+": 2, "-": 2, "*": 3, "/": 3, "neg": 2, "**": 5}
 _INFIX = {"+": "+", "-": "-", "*": r"\,", "<": "<", ">": ">", "<=": r"\le", ">=": r"\ge"}

@@ -131,7 +131,7 @@ class _Reader:
             case "sqrt":
                 return f"<msqrt>{self.group()}</msqrt>"
             case "mathrm" | "text":
-                words = escape(self.words())
+                words = escape(self.words()).replace(" ", "\u00a0")  # spaces at its ends would be dropped
                 return f"<mi mathvariant='normal'>{words}</mi>" if name == "mathrm" else f"<mtext>{words}</mtext>"
             case "left":
                 opening = self.step()
