@@ -29,7 +29,8 @@ class UnknownNameError(CrossoptimError, KeyError):
         from difflib import get_close_matches
 
         close = get_close_matches(name, known, n=1, cutoff=0.5)
-        hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
+        many = kind in ("case", "quirk")  # hundreds
+        hint = f"did you mean {close[0]!r}?" if close else f"see: crossoptim list {kind}s" if many else f"known: {', '.join(known)}"
         super().__init__(f"{kind} {name!r} does not exist ({hint})")
 
     def __str__(self) -> str:  # KeyError would print the repr of the message

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from crossoptim.golden.bundle import BUNDLE, bundle_text, read_bundle, refresh_bundle
+from crossoptim.golden.cases import get_case
 from crossoptim.golden.export import export
 from crossoptim.golden.fixture import VERSION, root
 
@@ -55,6 +56,15 @@ def test_an_export_writes_the_bundle_where_the_r_package_lies(checkout: Path) ->
     target = checkout / "fixtures"
     export(target, [])
     assert not (checkout / BUNDLE).exists()
-    (checkout / BUNDLE.parts[0]).mkdir()
+    (checkout / BUNDLE).parent.mkdir(parents=True)
     export(target, [])
     assert read_bundle(checkout / BUNDLE) == bundle_text(target / VERSION)
+
+
+def test_an_export_into_another_folder_of_a_checkout_leaves_the_bundle_alone(checkout: Path) -> None:
+    (checkout / BUNDLE).parent.mkdir(parents=True)
+    export(checkout / "fixtures", [])
+    before = (checkout / BUNDLE).read_bytes()
+    export(checkout / "copied", [get_case("sgd/plain-ravine-f64")])
+    assert (checkout / "copied" / "MANIFEST.json").is_file()
+    assert (checkout / BUNDLE).read_bytes() == before

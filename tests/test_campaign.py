@@ -211,6 +211,7 @@ def test_what_a_class_has_no_argument_for_is_named() -> None:
         ({"transport": "rpy"}, "transport 'rpy' does not exist (did you mean 'rpy2'?)"),
         ({"source": "record"}, "source 'record' does not exist (did you mean 'recorded'?)"),
         ({"ignored_quirks": ["r-torch/sgd/weight-decay-adds-indx"]}, "did you mean 'r-torch/sgd/weight-decay-adds-index'?"),
+        ({"ignored_quirks": ["x"]}, "quirk 'x' does not exist (see: crossoptim list quirks)"),
     ],
 )
 def test_a_name_that_does_not_exist_is_refused_before_anything_runs(options: dict[str, Sequence[str]], message: str) -> None:

@@ -12,7 +12,7 @@ from crossoptim.errors import FixtureError
 from crossoptim.golden.bundle import BUNDLE, refresh_bundle
 from crossoptim.golden.case import Case
 from crossoptim.golden.cases import all_cases
-from crossoptim.golden.fixture import VERSION, file_sha256, golden_path, to_text, validate
+from crossoptim.golden.fixture import VERSION, file_sha256, golden_path, root, to_text, validate
 from crossoptim.golden.fixture import load as load_case
 from crossoptim.golden.flags import flags_document
 from crossoptim.golden.json_text import pretty, read, write_whole
@@ -45,7 +45,7 @@ def every_case() -> dict[str, AnyCase]:
 
 
 def export(target: Path, cases: Iterable[AnyCase] | None = None, progress: Progress = lambda _: None) -> list[Path]:
-    """Write spec.json, the golden files and the manifest below ``target`` (a ``fixtures`` folder), and the R package's copy beside it.
+    """Write spec.json, the golden files and the manifest below ``target``; for a checkout's ``fixtures``, also the R package's copy.
 
     Everything is evaluated and validated before the first byte is written. Without ``cases``, all are written, and golden files that an
     earlier export wrote (the manifest lists them) and that no case has any more go.
@@ -62,8 +62,9 @@ def export(target: Path, cases: Iterable[AnyCase] | None = None, progress: Progr
     for path, text in changed.items():
         write_whole(path, text)
     refresh_manifest(target)
-    if (target.parent / BUNDLE.parts[0]).is_dir():
-        refresh_bundle(target / VERSION, target.parent / BUNDLE)
+    bundle = target.resolve().parent / BUNDLE
+    if target.resolve().name == root().name and bundle.parent.is_dir():  # not for a copy of some cases, nor into another project's r
+        refresh_bundle(target / VERSION, bundle)
     return list(changed)
 
 
