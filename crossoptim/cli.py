@@ -95,9 +95,22 @@ def _target(option: typer.CallbackParam, target: str | None) -> str | None:
         path, where = Path(str(target)), f"{option.opts[0]} {target}"
         if not path.parent.is_dir():
             raise CrossoptimError(f"{where}: the folder {path.parent} does not exist")
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise CrossoptimError(f"{where}: the folder {path.parent} cannot be written in")
         if path.is_dir():
             raise CrossoptimError(f"{where}: is a folder (expected a file)")
     return target
+
+
+def _folder(option: typer.CallbackParam, folder: Path | None) -> Path | None:
+    """Refuse a folder that cannot be made, or written in, before anything runs."""
+    if folder is not None:
+        there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+        if not there.is_dir():
+            raise CrossoptimError(f"{option.opts[0]} {folder}: {there} is a file (expected a folder)")
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise CrossoptimError(f"{option.opts[0]} {folder}: the folder {there} cannot be written in")
+    return folder
 
 
 JsonFile = Annotated[
@@ -768,7 +781,7 @@ def study(
     runner: Runners = None,
     folder: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", file_okay=False, help="Save the pictures there, as PNG and SVG (needs matplotlib)."),
+        typer.Option("--out", metavar="DIR", callback=_folder, help="Save the pictures there, as PNG and SVG (needs matplotlib)."),
     ] = None,
     examples: Annotated[int | None, typer.Option(metavar="N", min=1, help="Train on the first N examples of the data only.")] = None,
     fetch_file: Annotated[bool, typer.Option("--fetch", help="Download the data first, into the user's cache (needs pooch).")] = False,
@@ -788,9 +801,10 @@ def study(
     """
     from crossoptim.check.result import plural
     from crossoptim.golden.json_text import write_whole
+    from crossoptim.runners.registry import Runners as Started
     from crossoptim.studies import all_studies, get_study
     from crossoptim.studies.data import fetch
-    from crossoptim.studies.descend import asked, descents
+    from crossoptim.studies.descend import asked, descents, meet
     from crossoptim.studies.draw import files, need_matplotlib
     from crossoptim.studies.outcome import Outcome
     from crossoptim.studies.training import fetchable, limited
@@ -808,11 +822,13 @@ def study(
     if fetch_file:
         fetch(fetchable(chosen))
     lacks: dict[str, str] | None = {} if chosen.partial else None
-    with _progress("search", chosen.searches) as (tick, _):
-        chosen.search(tick)
-    with _progress("study", len(names) * len(chosen.runs)) as (tick, _):
-        outcome = Outcome(chosen, descents(chosen, names, tick, lacks), lacks or {})
-        drawn = files(chosen.pictures, outcome.shown) if folder else {}
+    with Started() as runners:
+        meet(names, runners)
+        with _progress("search", chosen.searches) as (tick, _):
+            chosen.search(tick)
+        with _progress("study", len(names) * len(chosen.runs)) as (tick, _):
+            outcome = Outcome(chosen, descents(chosen, names, tick, lacks, runners), lacks or {})
+            drawn = files(chosen.pictures, outcome.shown) if folder else {}
     _emit(outcome.as_json(), json_file)
     outcome.print(to)
     if folder:

@@ -325,6 +325,35 @@ def test_the_page_has_everyone_s_steps() -> None:
         assert steps is not None and int(shown[name, course]) == pytest.approx(steps, abs=1), (name, course)
 
 
+def test_rounding_decides_whether_rmsprop_arrives_on_rosenbrock() -> None:
+    """A plain loop from 200 starts that differ from the 14th digit on, with the one rate that arrives early."""
+    (x, y), rate = np.outer([-1.2, 1.0], 1 + 1e-14 * np.random.default_rng(0).uniform(-1, 1, 200)), 0.215
+    v, within = np.zeros((2, 200)), []
+    for _ in range(460 + HOLD):
+        within.append(WRITTEN["Rosenbrock"](x, y) < 1e-3)
+        g = np.array([-400 * x * (y - x * x) - 2 * (1 - x), 200 * (y - x * x)])
+        v = 0.99 * v + 0.01 * g * g
+        x, y = np.array([x, y]) - rate * g / (np.sqrt(v) + 1e-8)
+    arrived = [arrival(-np.array(column, float), -0.5) for column in np.transpose(within)]
+    share = np.mean([step is not None for step in arrived])
+    assert rate in RATES and cells()["RMSprop", "Rosenbrock"] == "never" and 0.3 < share < 0.7
+    assert "half of the starts that differ from it in the 14th digit" in re.sub(r"\s+", " ", PAGE)
+    assert np.median([step for step in arrived if step]) == pytest.approx(370, abs=10)
+
+
+def test_beside_beale_s_start_other_steps_are_needed() -> None:
+    beale = BY_NAME["Beale"]
+    assert beale.gradient(np.array(beale.start), 1)[0] == 0
+    for shift in (-1e-10, 1e-13):
+        beside = replace(beale, start=(1 + shift, 1 + shift))
+        steps = {}
+        for name in ("Rprop", "Adagrad"):
+            found = best(beside, ENTRANTS[name].setting, ENTRANTS[name].shape, RATES, BUDGET)
+            steps[name] = arrival(beale.above(found.points), beale.tolerance)
+        assert steps["Rprop"] in (24, 25) and steps["Adagrad"] in range(39, 92) and steps["Adagrad"] != 49
+    assert "Rprop needs 24 or 25 steps instead of 33, and Adagrad from 39 to 91" in re.sub(r"\s+", " ", PAGE)
+
+
 def test_the_page_states_the_grid() -> None:
     said = re.sub(r"\s+", " ", PAGE)
     assert f"{len(RATES)} from {RATES[0]:g} to {RATES[-1]:g}" in said

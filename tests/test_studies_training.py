@@ -21,6 +21,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 from rich.console import Console
+from user_data import DATA, needs_airfoil
 
 from crossoptim.check.judge import ulps
 from crossoptim.cli import main
@@ -38,9 +39,7 @@ from crossoptim.studies.outcome import Outcome
 from crossoptim.studies.train import train
 from crossoptim.studies.training import BY_HAND, OURS, TORCH, Comparison, Training, limited
 
-DATA = Path(os.environ.get("CROSSOPTIM_DATA") or Path(__file__).parents[2] / "shared" / "data")
 PAGE = (Path(__file__).parents[1] / "docs" / "studies.md").read_text(encoding="utf-8")
-needs_data = pytest.mark.skipif(not (DATA / airfoil.NOISE.name).is_file(), reason=f"no {airfoil.NOISE.name} in CROSSOPTIM_DATA")
 
 
 def in_float64(run: Training) -> Training:
@@ -271,9 +270,9 @@ def test_airfoil_shows_all_three_side_by_side(table: tuple[DataFile, dict[str, s
         assert len(figure.axes) == 4 and all(len(axes.lines) == 3 for axes in figure.axes)
 
 
-@needs_data
+@needs_airfoil
 def test_the_airfoil_data_are_those_of_the_text() -> None:
-    runs = airfoil.plan(airfoil.NOISE, {"CROSSOPTIM_DATA": str(DATA)}, None)
+    runs = airfoil.plan(airfoil.NOISE, DATA, None)
     assert runs[0].material.features.shape == (1500, 5) and runs[0].material.order.shape == (2, 1500)
     # the text's losses are possible: above least squares, and within what draws of start and order come to
     losses = airfoil.spread(runs[0])
@@ -293,6 +292,25 @@ def test_without_data_both_ways_to_them_are_named(tmp_path: Path) -> None:
         find(file, {})
     with pytest.raises(UnavailableError, match=rf"^airfoil: no nowhere.dat \(put it into the folder {tmp_path}, {ways}\)$"):
         find(file, {"CROSSOPTIM_DATA": str(tmp_path)})
+
+
+@pytest.mark.parametrize("use", [images.images, lambda environ: find(airfoil.NOISE, environ)], ids=["digits", "airfoil"])
+def test_a_folder_of_data_that_is_none_is_refused(tmp_path: Path, use: Callable[[dict[str, str]], Any]) -> None:
+    (tmp_path / "file").touch()
+    for name in ("file", "nowhere"):
+        with pytest.raises(DataError, match=rf"^CROSSOPTIM_DATA = {tmp_path / name}: is no folder$"):
+            use({"CROSSOPTIM_DATA": str(tmp_path / name)})
+
+
+def test_a_file_that_cannot_be_read_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / airfoil.NOISE.name).touch()
+
+    def denied(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", denied)
+    with pytest.raises(DataError, match=rf"^{tmp_path / airfoil.NOISE.name}: cannot be read \(Permission denied\)$"):
+        find(airfoil.NOISE, {"CROSSOPTIM_DATA": str(tmp_path)})
 
 
 def test_other_content_is_refused_by_name(tmp_path: Path, table: tuple[DataFile, dict[str, str]]) -> None:
@@ -378,6 +396,13 @@ def test_malformed_mnist_is_refused_by_name(tmp_path: Path, pixels: bytes | None
         images.images({"CROSSOPTIM_DATA": str(tmp_path)})
 
 
+@pytest.mark.parametrize("there, missing", [("train-images-idx3-ubyte.gz", "labels-idx1"), ("train-labels-idx1-ubyte", "images-idx3")])
+def test_half_of_mnist_is_not_taken_for_none_of_it(tmp_path: Path, there: str, missing: str) -> None:
+    (tmp_path / there).touch()
+    with pytest.raises(DataError, match=rf"^{tmp_path / there}: stands alone \(expected train-{missing}-ubyte beside it\)$"):
+        images.images({"CROSSOPTIM_DATA": str(tmp_path)})
+
+
 def test_what_a_library_lacks_is_told_and_the_rest_runs() -> None:
     study = limited(get_study("from-scratch"), 20)
     lacks: dict[str, str] = {}
@@ -437,6 +462,33 @@ def test_the_command_refuses_what_makes_no_sense(
 ) -> None:
     code, out, err = said(capsys, monkeypatch, *words)
     assert (code, out) == (2, "") and err.startswith(f"crossoptim: {sentence}") and err.count("\n") == 1
+
+
+def test_what_is_missing_is_told_before_anything_is_searched_or_trained(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("R_HOME", raising=False)
+    monkeypatch.setattr("crossoptim.studies.race.best", lambda *_: pytest.fail("it was searched"))
+    monkeypatch.setattr("crossoptim.studies.descend.train", lambda *_: pytest.fail("it was trained"))
+    for words in (("race",), ("from-scratch", "-r", "by-hand")):
+        code, out, err = said(capsys, monkeypatch, *words, "-r", "r-torch")
+        assert (code, out) == (2, "") and err.startswith("crossoptim: R is not installed: ") and err.count("\n") == 1
+
+
+def test_places_that_cannot_be_written_are_refused_before_anything_runs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    for place in (tmp_path / "file", tmp_path / "file" / "below"):
+        code, out, err = said(capsys, monkeypatch, "ravine", "--out", str(place))
+        assert (code, out, err) == (2, "", f"crossoptim: --out {place}: {tmp_path / 'file'} is a file (expected a folder)\n")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    code, out, err = said(capsys, monkeypatch, "ravine", "--out", str(tmp_path / "new" / "deep"))
+    assert (code, out, err) == (2, "", f"crossoptim: --out {tmp_path}/new/deep: the folder {tmp_path} cannot be written in\n")
+    code, out, err = said(capsys, monkeypatch, "ravine", "--json", str(tmp_path / "new"))
+    assert (code, out, err) == (2, "", f"crossoptim: --json {tmp_path}/new: the folder {tmp_path} cannot be written in\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_both_are_studies_that_compare() -> None:

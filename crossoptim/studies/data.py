@@ -26,9 +26,13 @@ class DataFile:
 
 
 def folder(environ: Mapping[str, str] = os.environ) -> Path | None:
-    """The user's own folder of data, or None."""
-    named = environ.get(FOLDER)
-    return Path(named).expanduser() if named else None
+    """The user's own folder of data, or None; raises :class:`~crossoptim.errors.DataError` where what is named is no folder."""
+    if not (named := environ.get(FOLDER)):
+        return None
+    own = Path(named).expanduser()
+    if not own.is_dir():
+        raise DataError(f"{FOLDER} = {named}: is no folder")
+    return own
 
 
 def cache() -> Path:
@@ -41,7 +45,7 @@ def find(file: DataFile, environ: Mapping[str, str] = os.environ) -> Path:
 
     Raises:
         UnavailableError: where it is in neither.
-        DataError: where its content is another one.
+        DataError: where its content is another one, or cannot be read, or the user's folder is none.
     """
     own = folder(environ)
     for place in (own, cache()):
@@ -72,7 +76,10 @@ def fetch(file: DataFile) -> Path:
 
 
 def _checked(path: Path, file: DataFile) -> Path:
-    found = sha256(path.read_bytes()).hexdigest()
+    try:
+        found = sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
     if found != file.sha256:
         raise DataError(f"{path}: sha256 is {found} (expected {file.sha256})")
     return path

@@ -43,8 +43,19 @@ def asked(names: Sequence[str] | None, study: Experiment[Any, Any]) -> list[str]
     return [name if name == BY_HAND and name in study.usual else get_implementation(name).name for name in every]
 
 
+def meet(names: Sequence[str], runners: Runners) -> None:
+    """Let each implementation say what it is, before anything that takes long; raises :class:`UnavailableError` where one is missing."""
+    for name in names:
+        if name != BY_HAND:
+            runners[name].describe()
+
+
 def descents(
-    study: Experiment[Any, Any], names: Sequence[str], tick: Callable[[str], None] = lambda _: None, lacks: dict[str, str] | None = None
+    study: Experiment[Any, Any],
+    names: Sequence[str],
+    tick: Callable[[str], None] = lambda _: None,
+    lacks: dict[str, str] | None = None,
+    runners: Runners | None = None,
 ) -> dict[str, Paths]:
     """The paths of a study's runs in each implementation.
 
@@ -53,17 +64,17 @@ def descents(
         names: the implementations.
         tick: is told of each run that is done.
         lacks: takes up what an implementation cannot run, and why; without it that is an error.
+        runners: those to ask, which are closed afterwards; None for new ones.
 
     Raises:
         UnavailableError: as :func:`descend`.
         RunnerError: as :func:`descend`.
     """
     out: dict[str, Paths] = {}
-    with Runners() as runners:
+    with runners or Runners() as runners:
+        meet(names, runners)  # so that what one lacks is an optimizer, not all of them
         for name in names:
             paths: dict[str, Path] = {}
-            if lacks is not None and name != BY_HAND:
-                runners[name].describe()  # so that what it lacks is an optimizer, not all of them
             for run in study.runs:
                 try:
                     paths[run.id] = train(run, name, runners) if isinstance(run, Training) else descend(run, name, runners)

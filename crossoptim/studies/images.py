@@ -25,13 +25,15 @@ def images(environ: Mapping[str, str] = os.environ) -> tuple[str, Array, Array]:
 
     Raises:
         UnavailableError: where there is neither MNIST nor scikit-learn.
-        DataError: where a file of MNIST is malformed.
+        DataError: where a file of MNIST is malformed, or one of the two is missing, or the user's folder is none.
     """
     own = folder(environ)
     for place in (own, own / "MNIST" / "raw") if own else ():
-        files = [_file(place, name) for name in (_IMAGES, _LABELS)]
-        if files[0] and files[1]:
-            return _mnist(files[0], files[1])
+        pixels, digits = _file(place, _IMAGES), _file(place, _LABELS)
+        if pixels and digits:
+            return _mnist(pixels, digits)
+        if alone := pixels or digits:
+            raise DataError(f"{alone}: stands alone (expected {_LABELS if pixels else _IMAGES} beside it)")
     try:
         from sklearn.datasets import load_digits
     except ModuleNotFoundError:

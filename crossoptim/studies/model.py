@@ -117,12 +117,11 @@ class Experiment(ABC, Generic[AnyRun, Shown]):
 
     ``usual``: the implementations that run it where none is named. ``standard``: the one from which ``apart`` measures the others.
     ``side_by_side``: whether tables and pictures are of all that ran, or of the first. ``partial``: whether it goes on without the runs
-    that an implementation lacks. ``searches``: how many searches have to be made before its runs are known.
+    that an implementation lacks.
     """
 
     side_by_side: ClassVar[bool] = False
     partial: ClassVar[bool] = False
-    searches: ClassVar[int] = 0
     usual: ClassVar[tuple[str, ...]] = (REFERENCE,)
     standard: ClassVar[str] = REFERENCE
     apart: ClassVar[str] = "Distance from the reference: the greatest of any parameter after any step, in ulps"
@@ -137,6 +136,11 @@ class Experiment(ABC, Generic[AnyRun, Shown]):
     @abstractmethod
     def runs(self) -> tuple[AnyRun, ...]:
         """The runs, planned when they are first asked for."""
+
+    @property
+    def searches(self) -> int:
+        """How many searches have to be made before its runs are known."""
+        return 0
 
     def search(self, tick: Callable[[str], None]) -> None:
         """Make the searches, which planning the runs would make as well; ``tick`` is told of each."""

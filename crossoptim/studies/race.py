@@ -263,7 +263,7 @@ class RaceStudy(Study):
     race: Race
 
     @property
-    def searches(self) -> int:  # type: ignore[override]
+    def searches(self) -> int:
         """One for each optimizer on each objective."""
         return len(self.race.entrants) * len(self.race.courses)
 
