@@ -1,6 +1,6 @@
 # make with no target lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup check test lint ruff mypy lint-r check-r test-r test-python vignette site dist check-dist clean
+.PHONY: help setup check test lint ruff mypy lint-r check-r test-r test-python test-site vignette site dist check-dist clean
 
 # The package asks for any recent torch; this pin takes a CPU build where one is at hand, instead of gigabytes of CUDA.
 TORCH ?= torch==2.13.0
@@ -41,7 +41,7 @@ check: setup ## Judge every implementation found here (ARGS="--select 'adam/*'")
 
 # Side by side: a linter and an R CMD check keep one processor busy.
 test: setup ## Lint, R CMD check and Python's tests; all of them run even when one fails
-	@$(MAKE) --no-print-directory --keep-going --jobs=3 lint check-r test-python
+	@$(MAKE) --no-print-directory --keep-going --jobs=3 lint check-r test-python test-site
 
 lint: ruff mypy lint-r ## ruff and mypy; lintr, and whether roxygen2's pages are those committed
 
@@ -63,8 +63,12 @@ test-r: setup ## The R package's tests alone; a warning fails
 vignette: setup ## Keep anew what the R vignette prints where R torch and Python are (r/vignettes/recorded)
 	@mkdir -p build && cd build && $(R_ENV) CROSSOPTIM_RECORDED="$(CURDIR)/r/vignettes/recorded" R CMD build ../r
 
-test-python: setup ## pytest (ARGS="-k adam")
-	@$(BIN)/pytest -n 2 $(ARGS)
+test-python: setup ## pytest of all else (ARGS="-k adam")
+	@$(BIN)/pytest -n 2 --ignore tests/test_site.py $(ARGS)
+
+# In a process of its own: two would build the site twice.
+test-site: setup ## pytest of the documentation's site
+	@$(BIN)/pytest tests/test_site.py
 
 # All is read anew: a warning of a page that has not changed would not be given again.
 site: .venv/.python ## The documentation as a site in build/site; a warning fails (ARGS="-D crossoptim_slow=0": without what takes long)

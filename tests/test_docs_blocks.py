@@ -127,7 +127,6 @@ KERNELS = folder()
 INDEX = "--ignore-quirk r-torch/sgd/weight-decay-adds-index"
 SOME = "check -r r-torch -s 'sgd/decay-ravine-*'"
 PRINTED_BY = {
-    "README.md": partial(_printed, f"diagnose sgd/decay-injected-f64 -r r-torch -m replay {INDEX}"),
     "docs/ci.md": partial(_printed, f"{SOME} {INDEX} --json last.json", f"{SOME} --compare last.json"),
     "docs/testing.md": _failure,
 }
