@@ -154,9 +154,12 @@ def _changed(name: str, option: str, value: str | None = None) -> str:
     found = [base for base in bases if (base.values[option] != own if value is None else base.values[option] == value)]
     for base in sorted(found, key=lambda base: sum(base.values[key] != setting.values[key] for key in base.values)):
         try:
-            before, after = differing(trace(base.with_values(**{option: own})), trace(base))
+            plain, changed = trace(base.with_values(**{option: own})), trace(base)
         except HyperError:
             continue
+        if all(plain.as_json()[part] == changed.as_json()[part] for part in ("scalars", "update")):  # a number alone is another
+            continue
+        before, after = differing(plain, changed)
         if before or after:
             return fenced("diff", [*(f"- {line}" for line in before), *(f"+ {line}" for line in after)])
     return ""
