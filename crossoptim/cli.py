@@ -95,8 +95,7 @@ def _target(option: typer.CallbackParam, target: str | None) -> str | None:
         path, where = Path(str(target)), f"{option.opts[0]} {target}"
         if not path.parent.is_dir():
             raise CrossoptimError(f"{where}: the folder {path.parent} does not exist")
-        if not os.access(path.parent, os.W_OK | os.X_OK):
-            raise CrossoptimError(f"{where}: the folder {path.parent} cannot be written in")
+        _writable(path.parent, where)
         if path.is_dir():
             raise CrossoptimError(f"{where}: is a folder (expected a file)")
     return target
@@ -106,11 +105,16 @@ def _folder(option: typer.CallbackParam, folder: Path | None) -> Path | None:
     """Refuse a folder that cannot be made, or written in, before anything runs."""
     if folder is not None:
         there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+        where = f"{option.opts[0]} {folder}"
         if not there.is_dir():
-            raise CrossoptimError(f"{option.opts[0]} {folder}: {there} is a file (expected a folder)")
-        if not os.access(there, os.W_OK | os.X_OK):
-            raise CrossoptimError(f"{option.opts[0]} {folder}: the folder {there} cannot be written in")
+            raise CrossoptimError(f"{where}: {there} is a file (expected a folder)")
+        _writable(there, where)
     return folder
+
+
+def _writable(folder: Path, where: str) -> None:
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise CrossoptimError(f"{where}: the folder {folder} cannot be written in")
 
 
 JsonFile = Annotated[
